@@ -1,0 +1,21 @@
+//! The vocabulary of the system and its pure rules. Everything here compiles to native code and to wasm32, and takes
+//! time and randomness as arguments, so that edge, API, gateway and core decide alike.
+
+pub mod cursor;
+pub mod event;
+pub mod frame;
+pub mod id;
+pub mod jwk;
+pub mod limits;
+pub mod problem;
+pub mod refresh;
+pub mod room;
+pub mod service_token;
+pub mod text;
+pub mod time;
+pub mod token;
+
+pub use id::{DeviceId, GatewayId, LogId, MessageId, RoomId, SessionId, UserId, WsId};
+pub use problem::{Code, Problem};
+pub use room::Seq;
+pub use time::Timestamp;

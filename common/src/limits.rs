@@ -1,0 +1,116 @@
+//! Every bound of the system, by name. A number that limits something and stands elsewhere is a mistake.
+
+use std::time::Duration;
+
+/// Largest request body, and largest frame from a client, in bytes.
+pub const BODY_BYTES: usize = 64 * 1024;
+/// Largest frame to a client, in bytes.
+pub const SERVER_FRAME_BYTES: usize = 1024 * 1024;
+/// Largest page of items, in bytes of JSON.
+pub const PAGE_BYTES: usize = 1024 * 1024;
+
+pub const MESSAGE_CHARS: usize = 4_000;
+pub const ROOM_NAME_CHARS: usize = 80;
+pub const TOPIC_CHARS: usize = 500;
+pub const DISPLAY_NAME_CHARS: usize = 64;
+pub const USERNAME_CHARS: std::ops::RangeInclusive<usize> = 3..=32;
+pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 10..=256;
+pub const DEVICE_NAME_CHARS: usize = 100;
+/// Shortest start of a name that people are found by.
+pub const QUERY_CHARS_MIN: usize = 2;
+pub const QUERY_CHARS: usize = 64;
+pub const MENTIONS: usize = 50;
+/// Members that a room can be created with, besides its owner.
+pub const INITIAL_MEMBERS: usize = 100;
+pub const REF_CHARS: usize = 64;
+pub const EMOJI_BYTES: usize = 32;
+/// Characters of an `Idempotency-Key`.
+pub const IDEMPOTENCY_KEY_CHARS: usize = 128;
+/// Characters of the opaque `chat-seen`.
+pub const SEEN_CHARS: usize = 200;
+/// Bytes of an access token that a door looks at.
+pub const TOKEN_BYTES: usize = 4 * 1024;
+
+/// Items of a page: unless given, and at most.
+pub const PAGE_ITEMS: u32 = 50;
+pub const PAGE_ITEMS_MAX: u32 = 200;
+/// Events of a page of `/events`: unless given, and at most.
+pub const EVENTS: u32 = 200;
+pub const EVENTS_MAX: u32 = 1_000;
+/// Unread and mention counts are exact up to here and stay here above.
+pub const COUNT_MAX: i64 = 1_000;
+
+pub const ACCESS_TOKEN_LIFE: Duration = Duration::from_secs(600);
+/// How far two machines' clocks may differ.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(5);
+/// A refresh token that is not used for so long is dead.
+pub const REFRESH_TOKEN_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Two uses of one refresh token without a key, so close together, are two tabs and no theft.
+pub const REFRESH_GRACE: Duration = Duration::from_secs(10);
+/// How long the `Idempotency-Key` of a refresh is remembered.
+pub const REFRESH_KEY_LIFE: Duration = Duration::from_secs(24 * 3600);
+pub const JWKS_MAX_AGE: Duration = Duration::from_secs(300);
+/// An unknown `kid` makes a verifier fetch the JWKS again, at most this often.
+pub const JWKS_REFETCH: Duration = Duration::from_secs(10);
+pub const SERVICE_TOKEN_LIFE: Duration = Duration::from_secs(60);
+/// Password hashes at work at once, and waiting for their turn; above it `unavailable`.
+pub const HASHES_AT_ONCE: usize = 2;
+pub const HASHES_WAITING: usize = 256;
+
+/// Deadline of one public operation, from door to database.
+pub const CALL_DEADLINE: Duration = Duration::from_secs(3);
+/// Deadline of a call that hashes a password: it may wait its turn.
+pub const HASH_DEADLINE: Duration = Duration::from_secs(30);
+pub const HEALTH_DEADLINE: Duration = Duration::from_secs(1);
+/// What `Retry-After` says of a dependency that is expected back soon, in seconds.
+pub const RETRY_SOON_SECONDS: u32 = 1;
+
+/// A connection that has not sent its whole request head by then is closed.
+pub const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+/// A request body that has not arrived whole by then is refused.
+pub const BODY_DEADLINE: Duration = Duration::from_secs(10);
+/// Bytes of a request head that a server buffers.
+pub const HEAD_BYTES: usize = 16 * 1024;
+/// Open connections of one listener; more wait in the kernel's queue.
+pub const CONNECTIONS: usize = 20_000;
+/// Between "stop" and the end of a process that had work in hand.
+pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+
+pub const HEARTBEAT: Duration = Duration::from_secs(25);
+/// Pings without a pong that end a socket.
+pub const MISSED_PONGS: u32 = 2;
+pub const ROOMS_PER_JOIN: usize = 100;
+pub const ROOMS_PER_SOCKET: usize = 1_000;
+pub const SOCKETS_PER_USER: usize = 50;
+pub const FRAMES_PER_SECOND: u32 = 50;
+pub const FRAME_BURST: u32 = 100;
+pub const SENDS_PER_SECOND: u32 = 10;
+pub const SEND_BURST: u32 = 20;
+/// Bytes of frames that may wait for one socket.
+pub const SOCKET_QUEUE_BYTES: usize = 4 * 1024 * 1024;
+/// A socket with frames waiting that takes nothing for so long is closed.
+pub const SOCKET_STALL: Duration = Duration::from_secs(10);
+pub const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
+/// A socket is closed so long after its token's `exp`, at the latest.
+pub const EXPIRY_GRACE: Duration = Duration::from_secs(5);
+/// Events that `joined` carries, at most (and `SERVER_FRAME_BYTES`).
+pub const JOIN_EVENTS: u32 = 1_000;
+/// Drafts of one `append`; what waits goes with the next.
+pub const DRAFTS_PER_APPEND: usize = 100;
+/// Sends of one room that wait in a gateway for their `append`.
+pub const SENDS_WAITING_PER_ROOM: usize = 10_000;
+/// Events that a gateway holds back in one room until what is missing came.
+pub const HELD_EVENTS: usize = 4_096;
+/// Heads are compared this often, so that a lost last announcement costs no more.
+pub const HEADS_INTERVAL: Duration = Duration::from_secs(2);
+/// An early event waits so long for the one before it, then the gap is fetched.
+pub const GAP_PATIENCE: Duration = Duration::from_millis(100);
+/// Announcements that wait for a bus that is away; then the oldest go, and readers backfill.
+pub const ANNOUNCEMENTS_WAITING: usize = 10_000;
+/// Frames waiting in one subscriber of the bus; above it continuity is lost and said to be.
+pub const BUS_QUEUE: usize = 65_536;
+pub const PRESENCE_LEASE: Duration = Duration::from_secs(10);
+pub const PRESENCE_RENEWAL: Duration = Duration::from_secs(3);
+
+pub const CACHE_TTL: Duration = Duration::from_secs(300);
+pub const CACHE_ENTRIES: u64 = 100_000;

@@ -1,0 +1,92 @@
+//! How one service proves to db-core who it is: a short-lived JWT under a key that only the two of them hold.
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+
+use crate::{Timestamp, limits};
+
+pub const AUDIENCE: &str = "db-core";
+
+/// Who may call db-core.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Service {
+    EdgeAuth,
+    ApiFunctions,
+    WsCore,
+}
+
+impl Service {
+    pub const ALL: [Service; 3] = [Service::EdgeAuth, Service::ApiFunctions, Service::WsCore];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Service::EdgeAuth => "edge-auth",
+            Service::ApiFunctions => "api-functions",
+            Service::WsCore => "ws-core",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|service| service.as_str() == name)
+    }
+}
+
+/// 32 random bytes that one service shares with db-core.
+#[derive(Clone)]
+pub struct ServiceKey([u8; 32]);
+
+impl std::fmt::Debug for ServiceKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ServiceKey(…)")
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    sub: Service,
+    aud: String,
+    exp: i64,
+}
+
+impl ServiceKey {
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// A token that is good for [`limits::SERVICE_TOKEN_LIFE`] from `now`.
+    ///
+    /// # Errors
+    /// Only when the claims don't serialise.
+    pub fn issue(&self, service: Service, now: Timestamp) -> Result<String, jsonwebtoken::errors::Error> {
+        let exp = now.plus(limits::SERVICE_TOKEN_LIFE).seconds();
+        let claims = Claims { sub: service, aud: AUDIENCE.into(), exp };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(&self.0))
+    }
+
+    /// Whether the token was made with this key, for `service`, and is still good.
+    pub fn verifies(&self, token: &str, service: Service, now: Timestamp) -> bool {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_audience(&[AUDIENCE]);
+        validation.validate_exp = false;
+        let key = DecodingKey::from_secret(&self.0);
+        let skew = limits::CLOCK_SKEW.as_secs() as i64;
+        jsonwebtoken::decode::<Claims>(token, &key, &validation)
+            .is_ok_and(|data| data.claims.sub == service && data.claims.exp + skew > now.seconds())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_good_for_its_service_and_time_only() {
+        let (key, now) = (ServiceKey::new([1; 32]), Timestamp(1_000_000_000));
+        let token = key.issue(Service::WsCore, now).unwrap();
+        assert!(key.verifies(&token, Service::WsCore, now));
+        assert!(!key.verifies(&token, Service::EdgeAuth, now));
+        assert!(!ServiceKey::new([2; 32]).verifies(&token, Service::WsCore, now));
+        assert!(!key.verifies(&token, Service::WsCore, now.plus(std::time::Duration::from_secs(66))));
+    }
+}

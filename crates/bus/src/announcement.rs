@@ -1,0 +1,86 @@
+//! What is published: the frames that clients will get, with a version. Readers ignore fields and types that they don't
+//! know (consistency rule 17).
+
+use bytes::Bytes;
+use common::{RoomId, Seq, UserId, event::Event, frame::Notice, room::Presence};
+use serde::{Deserialize, Serialize};
+
+use crate::Topic;
+
+/// Version of the payloads.
+pub const VERSION: u32 = 1;
+
+/// Something that has no `seq` and may be dropped.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Signal {
+    Typing { room_id: RoomId, user_id: UserId, typing: bool },
+    Read { room_id: RoomId, user_id: UserId, seq: Seq },
+    Presence { user_id: UserId, status: Presence },
+    Notice(Notice),
+}
+
+/// The content of a publication.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Payload {
+    Event(Event),
+    Signal(Signal),
+}
+
+#[derive(Serialize)]
+struct Versioned<'a> {
+    #[serde(flatten)]
+    payload: &'a Payload,
+    v: u32,
+}
+
+impl Payload {
+    pub fn encode(&self) -> Bytes {
+        // Events and signals are plain structs: they always serialise.
+        serde_json::to_vec(&Versioned { payload: self, v: VERSION }).unwrap_or_default().into()
+    }
+
+    /// `None` for what a later release says and this one doesn't know.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+}
+
+/// A payload on its topic.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Announcement {
+    pub topic: Topic,
+    pub payload: Payload,
+}
+
+impl Announcement {
+    /// A durable event, to its room.
+    pub fn event(event: Event) -> Self {
+        Self { topic: Topic::Room(event.room_id()), payload: Payload::Event(event) }
+    }
+
+    pub fn notice(user: UserId, notice: Notice) -> Self {
+        Self { topic: Topic::User(user), payload: Payload::Signal(Signal::Notice(notice)) }
+    }
+
+    pub fn encoded(&self) -> (Topic, Bytes) {
+        (self.topic, self.payload.encode())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use common::frame::NoticeKind;
+
+    #[test]
+    fn payloads_are_the_frames_with_a_version() {
+        let notice = Notice { kind: NoticeKind::RoomAdded, room_id: None, session_id: None };
+        let payload = Payload::Signal(Signal::Notice(notice));
+        let bytes = payload.encode();
+        assert_eq!(bytes, r#"{"type":"notice","kind":"room-added","v":1}"#);
+        assert_eq!(Payload::decode(&bytes), Some(payload));
+        assert_eq!(Payload::decode(br#"{"type":"hologram","v":2}"#), None);
+    }
+}

@@ -1,0 +1,2 @@
+//! The bus of a single process.
+pub struct MemoryBus;

@@ -1,0 +1,2 @@
+//! The bus over Redis.
+pub struct RedisBus;

@@ -1,0 +1,82 @@
+//! What goes along with every call and every answer.
+
+use std::time::Duration;
+
+use common::token::Actor;
+use serde::{Deserialize, Serialize};
+
+/// What a client has seen, as db-core told it: opaque, at most [`common::limits::SEEN_CHARS`] characters. A request that
+/// sends it back is answered from nothing older.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seen(pub String);
+
+/// The circumstances of a call.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Call {
+    /// Who asks, verified at the door; absent for what anyone may ask, such as a login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Actor>,
+    /// Milliseconds that the caller goes on waiting. db-core begins no write after them.
+    pub deadline_ms: u64,
+    /// W3C Trace Context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seen>,
+}
+
+impl Call {
+    /// A call of nobody in particular, with the deadline of a public operation.
+    pub fn anonymous() -> Self {
+        let deadline_ms = common::limits::CALL_DEADLINE.as_millis() as u64;
+        Self { actor: None, deadline_ms, traceparent: None, seen: None }
+    }
+
+    pub fn of(actor: Actor) -> Self {
+        Self { actor: Some(actor), ..Self::anonymous() }
+    }
+
+    pub fn within(mut self, deadline: Duration) -> Self {
+        self.deadline_ms = deadline.as_millis() as u64;
+        self
+    }
+
+    pub fn traced(mut self, traceparent: Option<String>) -> Self {
+        self.traceparent = traceparent;
+        self
+    }
+
+    pub fn having_seen(mut self, seen: Option<Seen>) -> Self {
+        self.seen = seen;
+        self
+    }
+
+    pub fn deadline(&self) -> Duration {
+        Duration::from_millis(self.deadline_ms)
+    }
+}
+
+/// A value, and what its receiver has then seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer<T> {
+    pub value: T,
+    /// Present on the answer of a write.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<Seen>,
+}
+
+impl<T> Answer<T> {
+    pub fn read(value: T) -> Self {
+        Self { value, seen: None }
+    }
+
+    pub fn written(value: T, seen: Seen) -> Self {
+        Self { value, seen: Some(seen) }
+    }
+
+    pub fn map<U>(self, into: impl FnOnce(T) -> U) -> Answer<U> {
+        Answer { value: into(self.value), seen: self.seen }
+    }
+}

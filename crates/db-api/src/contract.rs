@@ -1,0 +1,83 @@
+//! The operations. They are listed once; trait, HTTP client and HTTP server are made from the list, so that none of
+//! them can know an operation that another doesn't.
+
+use async_trait::async_trait;
+use common::{
+    room::{Member, Message, Page, Room, User},
+    service_token::Service::{self, ApiFunctions, EdgeAuth, WsCore},
+};
+
+use crate::{Call, Reply, types::*};
+
+/// Hands the list of operations to a macro: doc, name, who may call it, request, answer.
+#[macro_export]
+macro_rules! with_operations {
+    ($use:ident) => {
+        $use! {
+            /// Makes an account and its first session. Refused: `Conflict` for a taken name, `Forbidden` while
+            /// registration is closed, `Invalid` for a common password.
+            register [EdgeAuth]: Register => SessionGrant;
+            /// Refused: `InvalidCredentials`, `RateLimited`; `Forbidden` for a disabled account.
+            login [EdgeAuth]: Login => SessionGrant;
+            /// Spends a refresh token and grants its successor. Refused: `Unauthenticated`.
+            refresh [EdgeAuth]: Refresh => SessionGrant;
+            /// Ends a session; one that is over already is no error.
+            logout [EdgeAuth]: Logout => Nothing;
+
+            me [ApiFunctions]: Nothing => User;
+            update_me [ApiFunctions]: UpdateMe => User;
+            user [ApiFunctions]: GetUser => User;
+            /// People whose username or display name starts so, by username.
+            find_users [ApiFunctions]: FindUsers => Page<User>;
+
+            create_room [ApiFunctions]: CreateRoom => Room;
+            /// The actor's rooms, newest activity first.
+            rooms [ApiFunctions]: Paging => Page<Room>;
+            /// Rooms that anyone may join, the largest first.
+            public_rooms [ApiFunctions]: PublicRooms => Page<Room>;
+            /// One room; of a public one anyone may see a preview.
+            room [ApiFunctions]: InRoom => Room;
+            join_room [ApiFunctions]: InRoom => Room;
+            leave_room [ApiFunctions]: InRoom => Nothing;
+            members [ApiFunctions]: Members => Page<Member>;
+            add_member [ApiFunctions]: InRoomUser => Made<Member>;
+            remove_member [ApiFunctions]: InRoomUser => Nothing;
+
+            /// Gives each draft the next place in its room's log, or says why not, in one transaction under the rooms'
+            /// locks. The call's own actor is not looked at.
+            append [ApiFunctions, WsCore]: Append => AppendOutcome;
+            history [ApiFunctions]: History => HistoryPage;
+            message [ApiFunctions]: GetMessage => Message;
+            /// The durable log after a place, for the actor; without an actor, for a gateway that fills a gap.
+            events [ApiFunctions, WsCore]: Events => EventPage;
+
+            open_rooms [WsCore]: OpenRooms => Openings;
+            heads [WsCore]: Heads => HeadList;
+            health [EdgeAuth, ApiFunctions, WsCore]: Nothing => Health;
+        }
+    };
+}
+
+macro_rules! contract {
+    ($($(#[$doc:meta])* $name:ident [$($caller:ident),*]: $request:ty => $answer:ty;)*) => {
+        /// What db-core does for the other services. Every operation can also be refused with `Unavailable` and
+        /// `Internal`; one that needs an actor, with `Unauthenticated`.
+        #[async_trait]
+        pub trait DbApi: Send + Sync + 'static {
+            $($(#[$doc])* async fn $name(&self, call: Call, request: $request) -> Reply<$answer>;)*
+        }
+
+        /// Which services may call an operation, by its name; `None` for an unknown one.
+        pub fn callers(operation: &str) -> Option<&'static [Service]> {
+            match operation {
+                $(stringify!($name) => Some(&[$($caller),*]),)*
+                _ => None,
+            }
+        }
+
+        /// The names of all operations.
+        pub const OPERATIONS: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+with_operations!(contract);

@@ -1,0 +1,340 @@
+//! Requests and answers of the operations.
+
+use common::{
+    LogId, MessageId, RoomId, Seq, SessionId, Timestamp, UserId, WsId,
+    event::{Content, Event, MessageEvent},
+    room::{AccountRole, Encryption, Message, User, Visibility},
+    text::{DeviceName, DisplayName, IdempotencyKey, Password, Query, RoomName, Topic, Username},
+    token::{Actor, Scope},
+};
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Nothing {}
+
+// --- Accounts and sessions, for edge-auth ---
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Register {
+    pub username: Username,
+    pub password: Password,
+    #[serde(default)]
+    pub display_name: Option<DisplayName>,
+    #[serde(default)]
+    pub device: Option<DeviceName>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Login {
+    /// As typed: a name that can't exist gets the answer of an unknown one.
+    pub username: String,
+    pub password: String,
+    #[serde(default)]
+    pub device: Option<DeviceName>,
+    /// A part of the account's; all of them unless given.
+    #[serde(default)]
+    pub scopes: Option<Vec<Scope>>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Refresh {
+    pub refresh_token: String,
+    #[serde(default)]
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// Ends the session of a refresh token, or that of the call's actor.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Logout {
+    #[serde(default)]
+    pub refresh_token: Option<String>,
+}
+
+/// What edge-auth makes an access token of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionGrant {
+    pub user: User,
+    pub session_id: SessionId,
+    pub role: AccountRole,
+    pub scopes: Vec<Scope>,
+    pub refresh_token: String,
+    /// When the refresh token dies unused.
+    pub refresh_expires_at: Timestamp,
+}
+
+// --- People ---
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateMe {
+    #[serde(default)]
+    pub display_name: Option<DisplayName>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetUser {
+    pub user_id: UserId,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FindUsers {
+    pub query: Query,
+    #[serde(flatten)]
+    pub paging: Paging,
+}
+
+/// Where a page begins and how much it holds, 1 to [`common::limits::PAGE_ITEMS_MAX`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Paging {
+    #[serde(default)]
+    pub cursor: Option<String>,
+    pub limit: u32,
+}
+
+// --- Rooms and members ---
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateRoom {
+    pub name: RoomName,
+    #[serde(default)]
+    pub topic: Option<Topic>,
+    pub visibility: Visibility,
+    pub encryption: Encryption,
+    #[serde(default)]
+    pub member_ids: Vec<UserId>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PublicRooms {
+    #[serde(default)]
+    pub query: Option<String>,
+    #[serde(flatten)]
+    pub paging: Paging,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InRoom {
+    pub room_id: RoomId,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Members {
+    pub room_id: RoomId,
+    #[serde(flatten)]
+    pub paging: Paging,
+}
+
+/// A member named by somebody, for adding and removing.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InRoomUser {
+    pub room_id: RoomId,
+    pub user_id: UserId,
+}
+
+/// The object as it now stands, and whether this call made it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Made<T> {
+    pub object: T,
+    pub created: bool,
+}
+
+// --- The log ---
+
+/// A message that wants a place in a room's log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Draft {
+    /// Its own: one `append` carries the drafts of many people.
+    pub actor: Actor,
+    pub room_id: RoomId,
+    pub message_id: MessageId,
+    #[serde(flatten)]
+    pub content: Content,
+    #[serde(default)]
+    pub reply_to: Option<MessageId>,
+    #[serde(default)]
+    pub mentions: Vec<UserId>,
+    /// The socket that it came by; absent over HTTP.
+    #[serde(default)]
+    pub ws_id: Option<WsId>,
+    /// Passed on with the event when it is sampled.
+    #[serde(default)]
+    pub traceparent: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Append {
+    /// At most [`common::limits::DRAFTS_PER_APPEND`]. Those of one actor to one room are committed in this order, and once
+    /// one of them is `unavailable`, so are that actor's later ones to the room (consistency rule 5).
+    pub drafts: Vec<Draft>,
+}
+
+/// A draft that stands in the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Appended {
+    /// The whole event, without `wsId`.
+    pub event: MessageEvent,
+    /// It stood there already; nothing was written.
+    pub repeated: bool,
+    /// Of a repeat: the message as it stands now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub current: Option<Box<Message>>,
+}
+
+/// What became of each draft, in the order asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AppendOutcome {
+    pub outcomes: Vec<Outcome>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    Appended(Box<Appended>),
+    Refused(crate::Refusal),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Place {
+    /// The newest page.
+    Newest,
+    Before(Seq),
+    After(Seq),
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct History {
+    pub room_id: RoomId,
+    pub place: Place,
+    pub limit: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryPage {
+    /// Ascending by `seq`.
+    pub items: Vec<Message>,
+    pub has_more: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GetMessage {
+    pub room_id: RoomId,
+    pub message_id: MessageId,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Events {
+    pub room_id: RoomId,
+    pub after: Seq,
+    /// At most [`common::limits::EVENTS_MAX`]; the page also ends at [`common::limits::PAGE_BYTES`].
+    pub limit: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EventPage {
+    pub items: Vec<Event>,
+    pub head_seq: Seq,
+    pub log_id: LogId,
+    pub has_more: bool,
+}
+
+// --- For gateways ---
+
+/// Whether the actor may hear a room, and where its log stands. With `after_seq`, the events behind it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenRoom {
+    pub room_id: RoomId,
+    #[serde(default)]
+    pub after_seq: Option<Seq>,
+    #[serde(default)]
+    pub log_id: Option<LogId>,
+}
+
+/// Answers each room by itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenRooms {
+    pub rooms: Vec<OpenRoom>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenedRoom {
+    pub head_seq: Seq,
+    pub log_id: LogId,
+    pub member_count: u32,
+    /// Those after `after_seq` up to `head_seq`; when `truncated`, the newest that fit, or none.
+    pub events: Vec<Event>,
+    pub truncated: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Opening {
+    Opened(Box<OpenedRoom>),
+    Refused(crate::Refusal),
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Openings {
+    pub rooms: Vec<Opening>,
+}
+
+/// Asked without an actor, by a gateway for all of its members.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Heads {
+    pub rooms: Vec<RoomId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Head {
+    pub room_id: RoomId,
+    pub head_seq: Seq,
+    pub log_id: LogId,
+}
+
+/// Rooms that are gone are left out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeadList {
+    pub heads: Vec<Head>,
+}
+
+/// Which parts of db-core answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Health {
+    /// The database takes writes.
+    pub database: bool,
+    /// The cache answers; without it reads are slower.
+    pub cache: bool,
+    /// An acknowledged write survives the loss of the leader.
+    pub replicated: bool,
+}
