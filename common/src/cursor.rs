@@ -25,7 +25,10 @@ mod tests {
 
     #[test]
     fn comes_back_as_it_was_and_refuses_noise() {
-        assert_eq!(decode::<(i64, String)>(&encode(&(7, "a".to_owned()))).unwrap(), (7, "a".to_owned()));
+        assert_eq!(
+            decode::<(i64, String)>(&encode(&(7, "a".to_owned()))).unwrap(),
+            (7, "a".to_owned())
+        );
         for noise in ["", "!!", "e30", "eyJhIjox"] {
             assert_eq!(decode::<(i64, String)>(noise), Err(BadCursor), "{noise:?}");
         }

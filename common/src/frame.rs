@@ -126,7 +126,12 @@ pub enum Rejected {
     /// Not JSON, no object, or without a string `type`: the socket closes with 4400.
     Malformed,
     /// An unknown `type` or bad fields: an `error` frame, and the socket stays.
-    Invalid { reference: Option<String>, room_id: Option<RoomId>, message_id: Option<MessageId>, problem: Problem },
+    Invalid {
+        reference: Option<String>,
+        room_id: Option<RoomId>,
+        message_id: Option<MessageId>,
+        problem: Box<Problem>,
+    },
 }
 
 #[derive(Deserialize)]
@@ -162,10 +167,25 @@ impl ClientFrame {
         }
         let head: Head = serde_json::from_str(text).map_err(|_| Rejected::Malformed)?;
         let marks: Marks = serde_json::from_str(text).unwrap_or_default();
-        let reference = match marks.reference.map(|raw| serde_json::from_str::<Option<String>>(raw.get())) {
+        let reference = match marks
+            .reference
+            .map(|raw| serde_json::from_str::<Option<String>>(raw.get()))
+        {
             None => None,
-            Some(Ok(reference)) if reference.as_ref().is_none_or(|r| r.chars().count() <= limits::REF_CHARS) => reference,
-            Some(_) => return Err(invalid(None, &marks, Problem::field("/ref", "must be a string of at most 64 characters"))),
+            Some(Ok(reference))
+                if reference
+                    .as_ref()
+                    .is_none_or(|r| r.chars().count() <= limits::REF_CHARS) =>
+            {
+                reference
+            }
+            Some(_) => {
+                return Err(invalid(
+                    None,
+                    &marks,
+                    Problem::field("/ref", "must be a string of at most 64 characters"),
+                ));
+            }
         };
         match Request::parse(&head.kind, text) {
             Ok(request) => Ok(ClientFrame { reference, request }),
@@ -175,7 +195,12 @@ impl ClientFrame {
 }
 
 fn invalid(reference: Option<String>, marks: &Marks<'_>, problem: Problem) -> Rejected {
-    Rejected::Invalid { reference, room_id: read(marks.room_id), message_id: read(marks.message_id), problem }
+    Rejected::Invalid {
+        reference,
+        room_id: read(marks.room_id),
+        message_id: read(marks.message_id),
+        problem: Box::new(problem),
+    }
 }
 
 impl Request {
@@ -184,7 +209,10 @@ impl Request {
             "join" => {
                 let join: Join = fields(text)?;
                 if join.rooms.len() > limits::ROOMS_PER_JOIN {
-                    return Err(Problem::field("/rooms", format!("at most {} rooms in a join", limits::ROOMS_PER_JOIN)));
+                    return Err(Problem::field(
+                        "/rooms",
+                        format!("at most {} rooms in a join", limits::ROOMS_PER_JOIN),
+                    ));
                 }
                 Ok(Request::Join(join))
             }
@@ -192,7 +220,10 @@ impl Request {
             "send" => {
                 let send: Send = fields(text)?;
                 if send.mentions.len() > limits::MENTIONS {
-                    return Err(Problem::field("/mentions", format!("at most {} members", limits::MENTIONS)));
+                    return Err(Problem::field(
+                        "/mentions",
+                        format!("at most {} members", limits::MENTIONS),
+                    ));
                 }
                 Ok(Request::Send(send))
             }
@@ -385,7 +416,16 @@ mod tests {
 
     #[test]
     fn what_is_no_frame_closes_the_socket() {
-        for text in ["", "nonsense", "[]", "\"x\"", "{}", r#"{"type":1}"#, r#"{"type":"ping""#, r#"{"type":null}"#] {
+        for text in [
+            "",
+            "nonsense",
+            "[]",
+            "\"x\"",
+            "{}",
+            r#"{"type":1}"#,
+            r#"{"type":"ping""#,
+            r#"{"type":null}"#,
+        ] {
             assert_eq!(ClientFrame::parse(text), Err(Rejected::Malformed), "{text}");
         }
     }
@@ -393,7 +433,13 @@ mod tests {
     #[test]
     fn bad_fields_are_told_with_what_could_be_read() {
         let text = format!(r#"{{"type":"send","ref":"7","roomId":"{ROOM}","messageId":"x","message":"hi"}}"#);
-        let Err(Rejected::Invalid { reference, room_id, message_id, problem }) = ClientFrame::parse(&text) else {
+        let Err(Rejected::Invalid {
+            reference,
+            room_id,
+            message_id,
+            problem,
+        }) = ClientFrame::parse(&text)
+        else {
             panic!("taken: {text}");
         };
         assert_eq!((reference.as_deref(), message_id), (Some("7"), None));
@@ -405,22 +451,36 @@ mod tests {
     fn lone_surrogates_and_nul_are_bad_fields_not_bad_frames() {
         for message in [r"\ud800", r"a\u0000b", "   "] {
             let text = format!(r#"{{"type":"send","roomId":"{ROOM}","messageId":"{ROOM}","message":"{message}"}}"#);
-            assert!(matches!(ClientFrame::parse(&text), Err(Rejected::Invalid { .. })), "{message}");
+            assert!(
+                matches!(ClientFrame::parse(&text), Err(Rejected::Invalid { .. })),
+                "{message}"
+            );
         }
     }
 
     #[test]
     fn one_body_is_taken_and_unknown_fields_are_ignored() {
         let with = |rest: &str| {
-            ClientFrame::parse(&format!(r#"{{"type":"send","roomId":"{ROOM}","messageId":"{ROOM}","new":[1]{rest}}}"#))
+            ClientFrame::parse(&format!(
+                r#"{{"type":"send","roomId":"{ROOM}","messageId":"{ROOM}","new":[1]{rest}}}"#
+            ))
         };
-        assert!(matches!(with(r#","message":"hi""#), Ok(ClientFrame { request: Request::Send(_), .. })));
+        assert!(matches!(
+            with(r#","message":"hi""#),
+            Ok(ClientFrame {
+                request: Request::Send(_),
+                ..
+            })
+        ));
         assert!(matches!(with(""), Err(Rejected::Invalid { .. })));
     }
 
     #[test]
     fn the_type_comes_first() {
-        let frame = ServerFrame::Pong { reference: None, server_time: Timestamp(0) };
+        let frame = ServerFrame::Pong {
+            reference: None,
+            server_time: Timestamp(0),
+        };
         let text = serde_json::to_string(&frame).unwrap();
         assert_eq!(text, r#"{"type":"pong","serverTime":"1970-01-01T00:00:00.000Z"}"#);
     }

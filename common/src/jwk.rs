@@ -84,7 +84,10 @@ impl SigningKey {
         if jwk.public.kty != "OKP" || jwk.public.crv != "Ed25519" {
             return Err(BadJwk("`kty` must be OKP and `crv` Ed25519"));
         }
-        let seed = URL_SAFE_NO_PAD.decode(&jwk.d).ok().and_then(|bytes| bytes.try_into().ok());
+        let seed = URL_SAFE_NO_PAD
+            .decode(&jwk.d)
+            .ok()
+            .and_then(|bytes| bytes.try_into().ok());
         let seed: [u8; 32] = seed.ok_or(BadJwk("`d` must be 32 bytes of base64url"))?;
         let x = URL_SAFE_NO_PAD.encode(Ed25519Key::from_bytes(&seed).verifying_key().as_bytes());
         if x != jwk.public.x {
@@ -95,7 +98,10 @@ impl SigningKey {
 
     /// The private key as JSON, for the file that only its owner reads.
     pub fn to_jwk(&self) -> String {
-        let jwk = PrivateJwk { public: self.public.clone(), d: URL_SAFE_NO_PAD.encode(self.seed) };
+        let jwk = PrivateJwk {
+            public: self.public.clone(),
+            d: URL_SAFE_NO_PAD.encode(self.seed),
+        };
         serde_json::to_string(&jwk).unwrap_or_default()
     }
 
@@ -125,7 +131,9 @@ impl KeySet {
     pub fn from_jwks(jwks: &Jwks) -> Self {
         let ours = jwks.keys.iter().filter(|key| key.kty == "OKP" && key.crv == "Ed25519");
         let decoded = ours.filter_map(|key| Some((key.kid.clone(), DecodingKey::from_ed_components(&key.x).ok()?)));
-        Self { keys: decoded.collect() }
+        Self {
+            keys: decoded.collect(),
+        }
     }
 
     pub fn get(&self, kid: &str) -> Option<&DecodingKey> {
@@ -151,7 +159,9 @@ mod tests {
 
     #[test]
     fn the_thumbprint_is_that_of_rfc_8037_appendix_a_3() {
-        let seed = URL_SAFE_NO_PAD.decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
+        let seed = URL_SAFE_NO_PAD
+            .decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")
+            .unwrap();
         let key = SigningKey::from_seed(seed.try_into().unwrap());
         assert_eq!(key.public().x, "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
         assert_eq!(key.public().kid, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");

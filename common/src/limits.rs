@@ -101,6 +101,9 @@ pub const DRAFTS_PER_APPEND: usize = 100;
 pub const SENDS_WAITING_PER_ROOM: usize = 10_000;
 /// Events that a gateway holds back in one room until what is missing came.
 pub const HELD_EVENTS: usize = 4_096;
+/// The newest events of a room that a gateway keeps, and their bytes.
+pub const RING_EVENTS: usize = 256;
+pub const RING_BYTES: usize = 256 * 1024;
 /// Heads are compared this often, so that a lost last announcement costs no more.
 pub const HEADS_INTERVAL: Duration = Duration::from_secs(2);
 /// An early event waits so long for the one before it, then the gap is fetched.

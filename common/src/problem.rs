@@ -89,7 +89,12 @@ pub struct Problem {
 
 impl Problem {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), retry_after_ms: None }
+        Self {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after_ms: None,
+        }
     }
 
     /// One field of the request is wrong.
@@ -105,7 +110,10 @@ impl Problem {
     }
 
     pub fn unauthenticated() -> Self {
-        Self::new(Code::Unauthenticated, "There is no valid access token with this request.")
+        Self::new(
+            Code::Unauthenticated,
+            "There is no valid access token with this request.",
+        )
     }
 
     pub fn token_expired() -> Self {
@@ -121,7 +129,10 @@ impl Problem {
     }
 
     pub fn not_a_member() -> Self {
-        Self::new(Code::NotAMember, "You are not a member of this public room; join it first.")
+        Self::new(
+            Code::NotAMember,
+            "You are not a member of this public room; join it first.",
+        )
     }
 
     pub fn conflict(detail: impl Into<String>) -> Self {
@@ -129,7 +140,10 @@ impl Problem {
     }
 
     pub fn payload_too_large() -> Self {
-        Self::new(Code::PayloadTooLarge, format!("The limit is {} bytes.", limits::BODY_BYTES))
+        Self::new(
+            Code::PayloadTooLarge,
+            format!("The limit is {} bytes.", limits::BODY_BYTES),
+        )
     }
 
     pub fn rate_limited(retry_after_ms: u64) -> Self {
@@ -147,7 +161,10 @@ impl Problem {
 
     /// Says nothing of the inside; the cause is logged where it is answered.
     pub fn internal() -> Self {
-        Self::new(Code::Internal, "The request failed on our side; its id helps to find out why.")
+        Self::new(
+            Code::Internal,
+            "The request failed on our side; its id helps to find out why.",
+        )
     }
 
     /// Whole seconds for `Retry-After` (RFC 9110, section 10.2.3), rounded up.

@@ -72,7 +72,11 @@ impl RefreshKey {
         self.mac(signed).verify_slice(mac).map_err(|_| Forged)?;
         let id = |from: usize| Uuid::from_slice(&signed[from..from + 16]).map_err(|_| Forged);
         let counter = signed[33..].try_into().map(u64::from_be_bytes).map_err(|_| Forged)?;
-        Ok(RefreshToken { user_id: UserId(id(1)?), session_id: SessionId(id(17)?), counter })
+        Ok(RefreshToken {
+            user_id: UserId(id(1)?),
+            session_id: SessionId(id(17)?),
+            counter,
+        })
     }
 }
 
@@ -122,7 +126,11 @@ mod tests {
     use super::*;
 
     fn token(counter: u64) -> RefreshToken {
-        RefreshToken { user_id: UserId(Uuid::from_u128(1)), session_id: SessionId(Uuid::from_u128(2)), counter }
+        RefreshToken {
+            user_id: UserId(Uuid::from_u128(1)),
+            session_id: SessionId(Uuid::from_u128(2)),
+            counter,
+        }
     }
 
     #[test]
@@ -142,7 +150,11 @@ mod tests {
     fn the_chain_is_judged_as_the_contract_says() {
         use Judgement::*;
         let at = Timestamp(1_000_000);
-        let chain = Chain { counter: 5, spent_at: at, revoked: false };
+        let chain = Chain {
+            counter: 5,
+            spent_at: at,
+            revoked: false,
+        };
         let later = |seconds| at.plus(std::time::Duration::from_secs(seconds));
         let (k, other) = (Some(b"k".as_slice()), Some(b"o".as_slice()));
         assert_eq!(judge(chain, 5, None, None, later(60)), Rotate);

@@ -60,8 +60,16 @@ impl ServiceKey {
     /// Only when the claims don't serialise.
     pub fn issue(&self, service: Service, now: Timestamp) -> Result<String, jsonwebtoken::errors::Error> {
         let exp = now.plus(limits::SERVICE_TOKEN_LIFE).seconds();
-        let claims = Claims { sub: service, aud: AUDIENCE.into(), exp };
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(&self.0))
+        let claims = Claims {
+            sub: service,
+            aud: AUDIENCE.into(),
+            exp,
+        };
+        jsonwebtoken::encode(
+            &Header::new(Algorithm::HS256),
+            &claims,
+            &EncodingKey::from_secret(&self.0),
+        )
     }
 
     /// Whether the token was made with this key, for `service`, and is still good.

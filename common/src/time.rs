@@ -61,6 +61,9 @@ mod tests {
     fn is_written_in_utc_with_three_digits() {
         let text = serde_json::to_string(&Timestamp(1_700_000_000_120)).unwrap();
         assert_eq!(text, r#""2023-11-14T22:13:20.120Z""#);
-        assert_eq!(serde_json::from_str::<Timestamp>(&text).unwrap(), Timestamp(1_700_000_000_120));
+        assert_eq!(
+            serde_json::from_str::<Timestamp>(&text).unwrap(),
+            Timestamp(1_700_000_000_120)
+        );
     }
 }

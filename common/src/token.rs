@@ -109,7 +109,9 @@ pub fn verify(keys: &KeySet, issuer: &str, token: &str, now: Timestamp) -> Resul
     if header.alg != Algorithm::EdDSA || !typed {
         return Err(TokenError::Bad);
     }
-    let key = keys.get(&header.kid.ok_or(TokenError::Bad)?).ok_or(TokenError::UnknownKey)?;
+    let key = keys
+        .get(&header.kid.ok_or(TokenError::Bad)?)
+        .ok_or(TokenError::UnknownKey)?;
     let claims = decode(key, issuer, token)?;
     let skew = limits::CLOCK_SKEW.as_secs() as i64;
     if claims.iat > now.seconds() + skew {
@@ -134,12 +136,12 @@ fn decode(key: &jsonwebtoken::DecodingKey, issuer: &str, token: &str) -> Result<
     // The clock is an argument, so the library must not look at one.
     validation.validate_exp = false;
     validation.required_spec_claims = ["iss", "aud", "exp", "sub"].map(String::from).into();
-    jsonwebtoken::decode::<Claims>(token, key, &validation).map(|data| data.claims).map_err(|error| {
-        match error.kind() {
+    jsonwebtoken::decode::<Claims>(token, key, &validation)
+        .map(|data| data.claims)
+        .map_err(|error| match error.kind() {
             ErrorKind::ExpiredSignature => TokenError::Expired,
             _ => TokenError::Bad,
-        }
-    })
+        })
 }
 
 /// The token of an `Authorization: Bearer …` header (RFC 6750, section 2.1).
@@ -177,7 +179,9 @@ mod tests {
     }
 
     fn check(claims: &Claims) -> Result<Actor, TokenError> {
-        let keys = KeySet::from_jwks(&Jwks { keys: vec![key().public().clone()] });
+        let keys = KeySet::from_jwks(&Jwks {
+            keys: vec![key().public().clone()],
+        });
         verify(&keys, "http://issuer", &sign(&key(), claims).unwrap(), NOW)
     }
 
@@ -190,16 +194,49 @@ mod tests {
 
     #[test]
     fn each_claim_is_looked_at() {
-        assert_eq!(check(&Claims { iss: "http://other".into(), ..claims() }), Err(TokenError::Bad));
-        assert_eq!(check(&Claims { aud: "other".into(), ..claims() }), Err(TokenError::Bad));
-        assert_eq!(check(&Claims { iat: NOW.seconds() + 60, ..claims() }), Err(TokenError::Bad));
-        assert_eq!(check(&Claims { exp: NOW.seconds() - 5, ..claims() }), Err(TokenError::Expired));
-        assert!(check(&Claims { exp: NOW.seconds() - 4, ..claims() }).is_ok(), "clocks may differ by 5 s");
+        assert_eq!(
+            check(&Claims {
+                iss: "http://other".into(),
+                ..claims()
+            }),
+            Err(TokenError::Bad)
+        );
+        assert_eq!(
+            check(&Claims {
+                aud: "other".into(),
+                ..claims()
+            }),
+            Err(TokenError::Bad)
+        );
+        assert_eq!(
+            check(&Claims {
+                iat: NOW.seconds() + 60,
+                ..claims()
+            }),
+            Err(TokenError::Bad)
+        );
+        assert_eq!(
+            check(&Claims {
+                exp: NOW.seconds() - 5,
+                ..claims()
+            }),
+            Err(TokenError::Expired)
+        );
+        assert!(
+            check(&Claims {
+                exp: NOW.seconds() - 4,
+                ..claims()
+            })
+            .is_ok(),
+            "clocks may differ by 5 s"
+        );
     }
 
     #[test]
     fn other_types_keys_and_algorithms_are_refused() {
-        let keys = KeySet::from_jwks(&Jwks { keys: vec![key().public().clone()] });
+        let keys = KeySet::from_jwks(&Jwks {
+            keys: vec![key().public().clone()],
+        });
         let check = |token: &str| verify(&keys, "http://issuer", token, NOW);
         assert_eq!(check(&key().sign("JWT", &claims()).unwrap()), Err(TokenError::Bad));
         let stranger = SigningKey::from_seed([2; 32]);

@@ -14,9 +14,20 @@ pub const VERSION: u32 = 1;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Signal {
-    Typing { room_id: RoomId, user_id: UserId, typing: bool },
-    Read { room_id: RoomId, user_id: UserId, seq: Seq },
-    Presence { user_id: UserId, status: Presence },
+    Typing {
+        room_id: RoomId,
+        user_id: UserId,
+        typing: bool,
+    },
+    Read {
+        room_id: RoomId,
+        user_id: UserId,
+        seq: Seq,
+    },
+    Presence {
+        user_id: UserId,
+        status: Presence,
+    },
     Notice(Notice),
 }
 
@@ -38,7 +49,12 @@ struct Versioned<'a> {
 impl Payload {
     pub fn encode(&self) -> Bytes {
         // Events and signals are plain structs: they always serialise.
-        serde_json::to_vec(&Versioned { payload: self, v: VERSION }).unwrap_or_default().into()
+        serde_json::to_vec(&Versioned {
+            payload: self,
+            v: VERSION,
+        })
+        .unwrap_or_default()
+        .into()
     }
 
     /// `None` for what a later release says and this one doesn't know.
@@ -57,11 +73,17 @@ pub struct Announcement {
 impl Announcement {
     /// A durable event, to its room.
     pub fn event(event: Event) -> Self {
-        Self { topic: Topic::Room(event.room_id()), payload: Payload::Event(event) }
+        Self {
+            topic: Topic::Room(event.room_id()),
+            payload: Payload::Event(event),
+        }
     }
 
     pub fn notice(user: UserId, notice: Notice) -> Self {
-        Self { topic: Topic::User(user), payload: Payload::Signal(Signal::Notice(notice)) }
+        Self {
+            topic: Topic::User(user),
+            payload: Payload::Signal(Signal::Notice(notice)),
+        }
     }
 
     pub fn encoded(&self) -> (Topic, Bytes) {
@@ -76,7 +98,11 @@ mod tests {
 
     #[test]
     fn payloads_are_the_frames_with_a_version() {
-        let notice = Notice { kind: NoticeKind::RoomAdded, room_id: None, session_id: None };
+        let notice = Notice {
+            kind: NoticeKind::RoomAdded,
+            room_id: None,
+            session_id: None,
+        };
         let payload = Payload::Signal(Signal::Notice(notice));
         let bytes = payload.encode();
         assert_eq!(bytes, r#"{"type":"notice","kind":"room-added","v":1}"#);

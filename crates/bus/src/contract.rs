@@ -41,7 +41,10 @@ pub struct BusError(pub String);
 /// What a subscriber hears.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivery {
-    Message { topic: Topic, payload: Bytes },
+    Message {
+        topic: Topic,
+        payload: Bytes,
+    },
     /// Something may have been missed on any topic: after a reconnect, a resubscription, silence or an overflow.
     ContinuityLost,
 }
@@ -56,8 +59,12 @@ pub trait Bus: Send + Sync + 'static {
     fn subscription(&self) -> Box<dyn Subscription>;
 
     /// Renews a gateway's lease for `lease` and states the whole set of its users.
-    async fn renew_presence(&self, gateway: GatewayId, users: &HashSet<UserId>, lease: Duration)
-    -> Result<(), BusError>;
+    async fn renew_presence(
+        &self,
+        gateway: GatewayId,
+        users: &HashSet<UserId>,
+        lease: Duration,
+    ) -> Result<(), BusError>;
 
     /// Ends a gateway's lease and forgets its users.
     async fn end_presence(&self, gateway: GatewayId) -> Result<(), BusError>;
