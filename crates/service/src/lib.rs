@@ -1,0 +1,19 @@
+//! Plumbing that every native process shares. Nothing here knows what a room is.
+
+pub mod client;
+pub mod config;
+pub mod door;
+pub mod internal;
+pub mod metrics;
+pub mod minted;
+pub mod serve;
+pub mod shutdown;
+pub mod telemetry;
+pub mod verifier;
+
+pub use config::{Common, Env, Faults};
+pub use door::Door;
+pub use metrics::Metrics;
+pub use serve::{Listeners, serve};
+pub use tokio_util::sync::CancellationToken;
+pub use verifier::Verifier;

@@ -1,0 +1,85 @@
+//! Headers that several doors read.
+
+use common::{Problem, limits, token};
+use db_api::Seen;
+use http::{HeaderMap, HeaderValue, header};
+
+pub const CHAT_SEEN: &str = "chat-seen";
+pub const TRACEPARENT: &str = "traceparent";
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// The token of `Authorization: Bearer …`.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    text(headers, header::AUTHORIZATION.as_str()).and_then(token::bearer)
+}
+
+/// What the client has seen; one that can't be ours is ignored.
+pub fn seen(headers: &HeaderMap) -> Option<Seen> {
+    text(headers, CHAT_SEEN).filter(|seen| seen.len() <= limits::SEEN_CHARS).map(|seen| Seen(seen.to_owned()))
+}
+
+/// A well-formed `traceparent` (W3C Trace Context, section 3.2).
+pub fn traceparent(headers: &HeaderMap) -> Option<&str> {
+    text(headers, TRACEPARENT).filter(|text| is_traceparent(text))
+}
+
+/// Whether the text is a version 00 `traceparent` with ids that are not all zero.
+pub fn is_traceparent(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let hex = |part: &str, length: usize| {
+        part.len() == length && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    let [version, trace, span, flags] = parts.as_slice() else { return false };
+    let nonzero = |part: &str| part.bytes().any(|byte| byte != b'0');
+    *version == "00" && hex(trace, 32) && hex(span, 16) && hex(flags, 2) && nonzero(trace) && nonzero(span)
+}
+
+/// Whether a `traceparent` asks to be recorded.
+pub fn is_sampled(traceparent: &str) -> bool {
+    is_traceparent(traceparent) && u8::from_str_radix(&traceparent[53..], 16).is_ok_and(|flags| flags & 1 == 1)
+}
+
+/// An `Origin` is absent or allowed.
+///
+/// # Errors
+/// `forbidden`.
+pub fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<(), Problem> {
+    match headers.get(header::ORIGIN) {
+        None => Ok(()),
+        Some(origin) if is_allowed(origin, allowed) => Ok(()),
+        Some(_) => Err(Problem::forbidden("This origin may not call the system.")),
+    }
+}
+
+/// There is an `Origin`, and it is allowed: what a cookie is accepted with.
+///
+/// # Errors
+/// `forbidden`.
+pub fn require_origin(headers: &HeaderMap, allowed: &[String]) -> Result<(), Problem> {
+    if headers.contains_key(header::ORIGIN) {
+        return check_origin(headers, allowed);
+    }
+    Err(Problem::forbidden("A request with the cookie needs an Origin."))
+}
+
+fn is_allowed(origin: &HeaderValue, allowed: &[String]) -> bool {
+    allowed.iter().any(|known| known.as_bytes() == origin.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn traceparents_are_read_strictly() {
+        let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        assert!(is_traceparent(good) && is_sampled(good));
+        assert!(!is_sampled(&good.replace("-01", "-00")));
+        for bad in ["", "00-0-0-0", &good.to_uppercase(), &good.replace("00f067aa0ba902b7", "0000000000000000")] {
+            assert!(!is_traceparent(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Where time and randomness come in: everything else takes them as arguments.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use common::Timestamp;
+use uuid::Uuid;
+
+/// The wall clock, rounded down to the millisecond.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(since.as_millis() as i64)
+}
+
+/// A fresh id (UUIDv7, RFC 9562): unguessable enough for a name, sorted by time for an index.
+pub fn id() -> Uuid {
+    Uuid::now_v7()
+}
