@@ -49,6 +49,10 @@ pub const REFRESH_TOKEN_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const REFRESH_GRACE: Duration = Duration::from_secs(10);
 /// How long the `Idempotency-Key` of a refresh is remembered.
 pub const REFRESH_KEY_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// Failed logins of one name within [`LOGIN_WINDOW`]: from one address, and from all.
+pub const LOGIN_FAILURES_HERE: u32 = 10;
+pub const LOGIN_FAILURES: u32 = 100;
+pub const LOGIN_WINDOW: Duration = Duration::from_secs(60);
 pub const JWKS_MAX_AGE: Duration = Duration::from_secs(300);
 /// An unknown `kid` makes a verifier fetch the JWKS again, at most this often.
 pub const JWKS_REFETCH: Duration = Duration::from_secs(10);
@@ -117,3 +121,13 @@ pub const PRESENCE_RENEWAL: Duration = Duration::from_secs(3);
 
 pub const CACHE_TTL: Duration = Duration::from_secs(300);
 pub const CACHE_ENTRIES: u64 = 100_000;
+
+/// Connections to the database of one db-core.
+pub const DATABASE_CONNECTIONS: u32 = 16;
+/// Writes under way at once, also those whose caller no longer waits; above it `unavailable`.
+pub const WRITES_AT_ONCE: usize = 512;
+/// How long a cache may take before it is passed by, and for how long it is then left alone.
+pub const CACHE_ANSWER: Duration = Duration::from_millis(100);
+pub const CACHE_PAUSE: Duration = Duration::from_secs(1);
+/// A reader that fills a place in the cache has so long.
+pub const CACHE_FILL: Duration = Duration::from_secs(5);

@@ -1,0 +1,220 @@
+//! db-core: the one owner of data. Each operation of the contract is judged and done here; nobody else speaks SQL.
+
+mod accounts;
+mod announcer;
+pub mod cache;
+mod config;
+mod failures;
+mod gateways;
+pub mod http;
+mod log;
+mod members;
+mod passwords;
+mod people;
+mod rooms;
+mod rows;
+mod store;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bus::Bus;
+use common::{
+    refresh::RefreshKey,
+    room::{Member, Message, Page, Room, User},
+    token::Actor,
+};
+use db_api::{Answer, Call, DbApi, Refusal, Reply, Seen, types::*};
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{family::Family, histogram::Histogram},
+};
+use service::Metrics;
+
+pub use config::{Config, serve};
+pub use store::{Store, StoreError};
+
+use announcer::Announcer;
+use cache::{Cache, ReadThrough};
+use failures::Failures;
+use passwords::Passwords;
+
+/// Whether new accounts are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registration {
+    Open,
+    Closed,
+}
+
+/// What db-core works with.
+pub struct Parts {
+    pub store: Store,
+    pub cache: Arc<dyn Cache>,
+    pub bus: Arc<dyn Bus>,
+    pub refresh_key: RefreshKey,
+    pub registration: Registration,
+    pub metrics: Metrics,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Timed {
+    entity: &'static str,
+    op: &'static str,
+}
+
+/// The contract, kept.
+pub struct Core {
+    store: Store,
+    cache: ReadThrough,
+    announcer: Announcer,
+    passwords: Passwords,
+    failures: Failures,
+    refresh_key: RefreshKey,
+    registration: Registration,
+    latency: Family<Timed, Histogram>,
+}
+
+/// Observes how long something took when it is dropped.
+struct Timer(Histogram, std::time::Instant);
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.0.observe(self.1.elapsed().as_secs_f64());
+    }
+}
+
+impl Core {
+    /// Needs a Tokio runtime.
+    ///
+    /// # Errors
+    /// When passwords can't be hashed on this machine.
+    pub fn new(parts: Parts) -> Result<Arc<Self>, Refusal> {
+        let latency = Family::new_with_constructor(service::metrics::seconds as fn() -> Histogram);
+        Ok(Arc::new(Self {
+            store: parts.store,
+            cache: ReadThrough::new(parts.cache, &parts.metrics),
+            announcer: Announcer::start(parts.bus),
+            passwords: Passwords::new()?,
+            failures: Failures::default(),
+            refresh_key: parts.refresh_key,
+            registration: parts.registration,
+            latency: parts.metrics.register("db_query_latency_seconds", "Logical reads and writes", latency),
+        }))
+    }
+
+    fn timer(&self, entity: &'static str, op: &'static str) -> Timer {
+        let histogram = self.latency.get_or_create(&Timed { entity, op }).clone();
+        Timer(histogram, std::time::Instant::now())
+    }
+
+    fn actor<'a>(&self, call: &'a Call) -> Result<&'a Actor, Refusal> {
+        call.actor.as_ref().ok_or(Refusal::Unauthenticated)
+    }
+
+    /// Every read is answered by the leader or by entries that no acknowledged write has outdated, so that nothing older
+    /// than any `chat-seen` is ever answered; the moment is for those who will read elsewhere.
+    fn seen(&self) -> Seen {
+        Seen(format!("1.{}", service::minted::now().0))
+    }
+}
+
+#[async_trait]
+impl DbApi for Core {
+    async fn register(&self, call: Call, request: Register) -> Reply<SessionGrant> {
+        self.do_register(call, request).await.map(Answer::read)
+    }
+
+    async fn login(&self, call: Call, request: Login) -> Reply<SessionGrant> {
+        self.do_login(call, request).await.map(Answer::read)
+    }
+
+    async fn refresh(&self, call: Call, request: Refresh) -> Reply<SessionGrant> {
+        self.do_refresh(call, request).await.map(Answer::read)
+    }
+
+    async fn logout(&self, call: Call, request: Logout) -> Reply<Nothing> {
+        self.do_logout(call, request).await.map(Answer::read)
+    }
+
+    async fn me(&self, call: Call, _: Nothing) -> Reply<User> {
+        let id = self.actor(&call)?.user_id;
+        self.profile(&call, id).await.map(Answer::read)
+    }
+
+    async fn update_me(&self, call: Call, request: UpdateMe) -> Reply<User> {
+        self.do_update_me(call, request).await
+    }
+
+    async fn user(&self, call: Call, request: GetUser) -> Reply<User> {
+        self.actor(&call)?;
+        self.profile(&call, request.user_id).await.map(Answer::read)
+    }
+
+    async fn find_users(&self, call: Call, request: FindUsers) -> Reply<Page<User>> {
+        self.do_find_users(call, request).await.map(Answer::read)
+    }
+
+    async fn create_room(&self, call: Call, request: CreateRoom) -> Reply<Room> {
+        self.do_create_room(call, request).await
+    }
+
+    async fn rooms(&self, call: Call, request: Paging) -> Reply<Page<Room>> {
+        self.do_rooms(call, request).await.map(Answer::read)
+    }
+
+    async fn public_rooms(&self, call: Call, request: PublicRooms) -> Reply<Page<Room>> {
+        self.do_public_rooms(call, request).await.map(Answer::read)
+    }
+
+    async fn room(&self, call: Call, request: InRoom) -> Reply<Room> {
+        self.do_room(call, request).await.map(Answer::read)
+    }
+
+    async fn join_room(&self, call: Call, request: InRoom) -> Reply<Room> {
+        self.do_join_room(call, request).await
+    }
+
+    async fn leave_room(&self, call: Call, request: InRoom) -> Reply<Nothing> {
+        self.do_leave_room(call, request).await
+    }
+
+    async fn members(&self, call: Call, request: Members) -> Reply<Page<Member>> {
+        self.do_members(call, request).await.map(Answer::read)
+    }
+
+    async fn add_member(&self, call: Call, request: InRoomUser) -> Reply<Made<Member>> {
+        self.do_add_member(call, request).await
+    }
+
+    async fn remove_member(&self, call: Call, request: InRoomUser) -> Reply<Nothing> {
+        self.do_remove_member(call, request).await
+    }
+
+    async fn append(&self, call: Call, request: Append) -> Reply<AppendOutcome> {
+        self.do_append(call, request).await
+    }
+
+    async fn history(&self, call: Call, request: History) -> Reply<HistoryPage> {
+        self.do_history(call, request).await.map(Answer::read)
+    }
+
+    async fn message(&self, call: Call, request: GetMessage) -> Reply<Message> {
+        self.do_message(call, request).await.map(Answer::read)
+    }
+
+    async fn events(&self, call: Call, request: Events) -> Reply<EventPage> {
+        self.do_events(call, request).await.map(Answer::read)
+    }
+
+    async fn open_rooms(&self, call: Call, request: OpenRooms) -> Reply<Openings> {
+        self.do_open_rooms(call, request).await.map(Answer::read)
+    }
+
+    async fn heads(&self, call: Call, request: Heads) -> Reply<HeadList> {
+        self.do_heads(call, request).await.map(Answer::read)
+    }
+
+    async fn health(&self, call: Call, _: Nothing) -> Reply<Health> {
+        self.do_health(call).await.map(Answer::read)
+    }
+}

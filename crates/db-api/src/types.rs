@@ -36,6 +36,9 @@ pub struct Login {
     /// A part of the account's; all of them unless given.
     #[serde(default)]
     pub scopes: Option<Vec<Scope>>,
+    /// Where it comes from, for the limit on failures from one place.
+    #[serde(default)]
+    pub client_address: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

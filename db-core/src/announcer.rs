@@ -1,0 +1,37 @@
+//! Announces what commits cause, after them and without delaying their acks. What can't be told in time is dropped: the
+//! log has it, and gateways compare heads (consistency rules 8, 9).
+
+use std::sync::Arc;
+
+use bus::{Announcement, Bus};
+use common::limits;
+use tokio::sync::mpsc;
+
+#[derive(Clone)]
+pub struct Announcer(mpsc::Sender<Announcement>);
+
+/// Announcements of one publication.
+const BATCH: usize = 256;
+
+impl Announcer {
+    /// Needs a Tokio runtime.
+    pub fn start(bus: Arc<dyn Bus>) -> Self {
+        let (sender, mut queue) = mpsc::channel(limits::ANNOUNCEMENTS_WAITING);
+        tokio::spawn(async move {
+            let mut batch = Vec::new();
+            while queue.recv_many(&mut batch, BATCH).await > 0 {
+                let encoded = batch.drain(..).map(|announcement: Announcement| announcement.encoded()).collect();
+                if let Err(error) = bus.publish(encoded).await {
+                    tracing::warn!(%error, "announcements were lost; gateways will find the heads");
+                }
+            }
+        });
+        Self(sender)
+    }
+
+    pub fn offer(&self, announcement: Announcement) {
+        if self.0.try_send(announcement).is_err() {
+            tracing::warn!("too many announcements wait: one is dropped");
+        }
+    }
+}

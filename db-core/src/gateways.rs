@@ -1,0 +1,118 @@
+//! What gateways ask: whether somebody may hear a room, where logs stand.
+
+use common::{LogId, RoomId, Seq, event::Event, limits, room::Visibility};
+use db_api::{
+    Call, Refusal,
+    types::{Head, HeadList, Heads, Health, OpenRoom, OpenRooms, OpenedRoom, Opening, Openings},
+};
+use uuid::Uuid;
+
+use crate::{
+    Core,
+    rows::{EVENT, EventRow, seq},
+    store::refuse,
+};
+
+#[derive(sqlx::FromRow)]
+struct HeadRow {
+    id: Uuid,
+    head_seq: i64,
+    log_id: Uuid,
+    visibility: String,
+    member_count: i32,
+    is_member: bool,
+}
+
+impl Core {
+    pub(crate) async fn do_open_rooms(&self, call: Call, request: OpenRooms) -> Result<Openings, Refusal> {
+        let user = self.actor(&call)?.user_id;
+        if request.rooms.len() > limits::ROOMS_PER_JOIN {
+            return Err(Refusal::invalid("/rooms", format!("at most {}", limits::ROOMS_PER_JOIN)));
+        }
+        let ids: Vec<Uuid> = request.rooms.iter().map(|room| room.room_id.0).collect();
+        let opened = async {
+            let rows = sqlx::query_as::<_, HeadRow>(
+                "select r.id, r.head_seq, r.log_id, r.visibility, r.member_count, m.user_id is not null is_member \
+                 from rooms r left join members m on m.room_id = r.id and m.user_id = $1 \
+                 where r.id = any($2) and r.deleted_at is null",
+            )
+            .bind(user.0)
+            .bind(ids)
+            .fetch_all(self.store.pool())
+            .await
+            .map_err(refuse)?;
+            let mut rooms = Vec::with_capacity(request.rooms.len());
+            for room in &request.rooms {
+                let row = rows.iter().find(|row| row.id == room.room_id.0);
+                rooms.push(match self.open(room, row).await {
+                    Ok(opened) => Opening::Opened(Box::new(opened)),
+                    Err(refusal) => Opening::Refused(refusal),
+                });
+            }
+            Ok(Openings { rooms })
+        };
+        self.store.read(&call, opened).await
+    }
+
+    async fn open(&self, room: &OpenRoom, row: Option<&HeadRow>) -> Result<OpenedRoom, Refusal> {
+        let row = row.ok_or(Refusal::NotFound)?;
+        if !row.is_member {
+            let visibility = Visibility::parse(&row.visibility).ok_or(Refusal::Internal)?;
+            return Err(Refusal::NotAMember { visibility });
+        }
+        let (head_seq, log_id) = (seq(row.head_seq)?, LogId(row.log_id));
+        let another_log = room.log_id.is_some_and(|log| log != log_id);
+        let (events, truncated) = match room.after_seq {
+            _ if another_log => (Vec::new(), true),
+            None => (Vec::new(), false),
+            Some(after) if after > head_seq => (Vec::new(), true),
+            Some(after) => self.newest_events(room.room_id, after, head_seq).await?,
+        };
+        Ok(OpenedRoom { head_seq, log_id, member_count: row.member_count as u32, events, truncated })
+    }
+
+    /// The events after a place up to the head; of too many, the newest that fit a frame.
+    async fn newest_events(&self, room: RoomId, after: Seq, head: Seq) -> Result<(Vec<Event>, bool), Refusal> {
+        let query = format!(
+            "select {EVENT} where room_id = $1 and seq > $2 and seq <= $3 order by seq desc limit $4"
+        );
+        let rows = sqlx::query_as::<_, EventRow>(sqlx::AssertSqlSafe(query))
+            .bind(room.0)
+            .bind(after.as_i64())
+            .bind(head.as_i64())
+            .bind(i64::from(limits::JOIN_EVENTS) + 1)
+            .fetch_all(self.store.pool())
+            .await
+            .map_err(refuse)?;
+        let mut events = rows.into_iter().map(Event::try_from).collect::<Result<Vec<_>, _>>()?;
+        let truncated =
+            crate::people::next(&mut events, i64::from(limits::JOIN_EVENTS), |_| String::new()).is_some();
+        events.reverse();
+        Ok((events, truncated))
+    }
+
+    pub(crate) async fn do_heads(&self, call: Call, request: Heads) -> Result<HeadList, Refusal> {
+        let ids: Vec<Uuid> = request.rooms.iter().map(|room| room.0).collect();
+        let query = sqlx::query_as::<_, (Uuid, i64, Uuid)>(
+            "select id, head_seq, log_id from rooms where id = any($1) and deleted_at is null",
+        )
+        .bind(ids)
+        .fetch_all(self.store.pool());
+        let rows = self.store.read(&call, async { query.await.map_err(refuse) }).await?;
+        let head = |(id, head, log): (Uuid, i64, Uuid)| {
+            Ok(Head { room_id: RoomId(id), head_seq: seq(head)?, log_id: LogId(log) })
+        };
+        Ok(HeadList { heads: rows.into_iter().map(head).collect::<Result<_, Refusal>>()? })
+    }
+
+    pub(crate) async fn head_of(&self, call: &Call, room: RoomId) -> Result<(Seq, LogId), Refusal> {
+        let heads = self.do_heads(call.clone(), Heads { rooms: vec![room] }).await?;
+        heads.heads.first().map(|head| (head.head_seq, head.log_id)).ok_or(Refusal::NotFound)
+    }
+
+    pub(crate) async fn do_health(&self, call: Call) -> Result<Health, Refusal> {
+        let writable = sqlx::query_scalar::<_, bool>("select not pg_is_in_recovery()").fetch_one(self.store.pool());
+        let database = self.store.read(&call, async { writable.await.map_err(refuse) }).await.unwrap_or(false);
+        Ok(Health { database, cache: self.cache.is_there().await, replicated: false })
+    }
+}

@@ -1,0 +1,291 @@
+//! Rooms: making them, listing them, looking at one.
+
+use bus::Announcement;
+use common::{
+    LogId, MessageId, RoomId, UserId, cursor,
+    event::Event,
+    frame::{Notice, NoticeKind},
+    room::{Message, Page, Role, Room, Visibility},
+};
+use db_api::{
+    Answer, Call, Refusal, Reply,
+    types::{CreateRoom, InRoom, Paging, PublicRooms},
+};
+use serde_json::{Value, json};
+use service::minted;
+use sqlx::{Postgres, Transaction};
+use uuid::Uuid;
+
+use crate::{
+    Core,
+    people::{like_start, next, page_limit, place},
+    rows::{EventRow, MESSAGE, MessageRow, RoomRow},
+    store::refuse,
+};
+
+/// The columns of [`RoomRow`] for the caller `$1`. Counts stop at 1,000.
+const ROOM: &str = "r.id, r.log_id, r.kind, r.name, r.topic, r.visibility, r.encryption, r.epoch, \
+     to_ms(r.created_at) created_at_ms, to_ms(r.activity_at) activity_at_ms, r.member_count, r.head_seq, \
+     r.last_message_seq, m.role my_role, m.read_seq, \
+     (select count(*) from (select 1 from messages x where x.room_id = r.id and x.seq > m.read_seq \
+        and x.sender_id <> $1 and x.deleted_at is null limit 1000) unread) unread_count, \
+     (select count(*) from (select 1 from messages x where x.room_id = r.id and x.seq > m.read_seq \
+        and x.sender_id <> $1 and x.deleted_at is null and $1 = any(x.mentions) limit 1000) mentioned) mention_count \
+     from rooms r left join members m on m.room_id = r.id and m.user_id = $1";
+
+/// A room's row under its lock: until the transaction ends nobody else writes to the room. What a write rests on is read
+/// after this, in statements of their own (consistency rule 1).
+pub async fn lock(tx: &mut Transaction<'_, Postgres>, room: RoomId) -> Result<Locked, Refusal> {
+    let locked = "select kind, visibility, encryption, member_count from rooms \
+                  where id = $1 and deleted_at is null for update";
+    let row = sqlx::query_as::<_, Locked>(locked).bind(room.0).fetch_optional(&mut **tx).await.map_err(refuse)?;
+    row.ok_or(Refusal::NotFound)
+}
+
+#[derive(sqlx::FromRow)]
+pub struct Locked {
+    pub kind: String,
+    visibility: String,
+    pub encryption: String,
+    pub member_count: i32,
+}
+
+impl Locked {
+    pub fn visibility(&self) -> Visibility {
+        Visibility::parse(&self.visibility).unwrap_or(Visibility::Private)
+    }
+
+    pub fn stranger(&self) -> Refusal {
+        Refusal::NotAMember { visibility: self.visibility() }
+    }
+}
+
+/// Gives an event without a message the next place in the log of a locked room.
+pub async fn log_event(
+    tx: &mut Transaction<'_, Postgres>,
+    room: RoomId,
+    kind: &str,
+    detail: Value,
+    members_more: i32,
+) -> Result<Event, Refusal> {
+    let row = sqlx::query_as::<_, EventRow>(
+        "with head as (update rooms set head_seq = head_seq + 1, version = version + 1, \
+           member_count = member_count + $4, \
+           last_event_at = greatest(date_trunc('milliseconds', clock_timestamp()), last_event_at) \
+           where id = $1 returning head_seq, last_event_at) \
+         insert into events (room_id, seq, kind, at, detail) select $1, head_seq, $2, last_event_at, $3 from head \
+         returning room_id, seq, kind, to_ms(at) at_ms, content, detail",
+    )
+    .bind(room.0)
+    .bind(kind)
+    .bind(detail)
+    .bind(members_more)
+    .fetch_one(&mut **tx)
+    .await
+    .map_err(refuse)?;
+    Event::try_from(row)
+}
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct ByActivity(i64, Uuid);
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct BySize(i32, Uuid);
+
+impl Core {
+    pub(crate) async fn do_create_room(&self, call: Call, request: CreateRoom) -> Reply<Room> {
+        let owner = self.actor(&call)?.user_id;
+        let (room, log) = (RoomId(minted::id()), LogId(minted::id()));
+        let mut others = request.member_ids.clone();
+        others.sort();
+        others.dedup();
+        others.retain(|user| *user != owner);
+        let added = others.clone();
+        let event = self
+            .store
+            .write(&call, move |pool| async move {
+                let mut tx = pool.begin().await.map_err(refuse)?;
+                let event = create(&mut tx, room, log, owner, &others, &request).await?;
+                tx.commit().await.map_err(refuse)?;
+                Ok(event)
+            })
+            .await?;
+        self.announcer.offer(Announcement::event(event));
+        for user in added {
+            let notice = Notice { kind: NoticeKind::RoomAdded, room_id: Some(room), session_id: None };
+            self.announcer.offer(Announcement::notice(user, notice));
+        }
+        Ok(Answer::written(self.room_of(&call, room).await?, self.seen()))
+    }
+
+    pub(crate) async fn do_room(&self, call: Call, request: InRoom) -> Result<Room, Refusal> {
+        self.room_of(&call, request.room_id).await
+    }
+
+    /// The room as the caller sees it now; for a stranger a preview when it is public.
+    pub(crate) async fn room_of(&self, call: &Call, room: RoomId) -> Result<Room, Refusal> {
+        let user = self.actor(call)?.user_id;
+        let query = format!("select {ROOM} where r.id = $2 and r.deleted_at is null");
+        let found = async {
+            let row = sqlx::query_as::<_, RoomRow>(sqlx::AssertSqlSafe(query))
+                .bind(user.0)
+                .bind(room.0)
+                .fetch_optional(self.store.pool())
+                .await
+                .map_err(refuse)?
+                .ok_or(Refusal::NotFound)?;
+            if row.my_role.is_none() && row.visibility() == Visibility::Private {
+                return Err(Refusal::NotFound);
+            }
+            Ok(self.with_last_messages(vec![row]).await?.pop().ok_or(Refusal::Internal)?)
+        };
+        self.store.read(call, found).await
+    }
+
+    async fn with_last_messages(&self, rows: Vec<RoomRow>) -> Result<Vec<Room>, Refusal> {
+        let last = |row: &RoomRow| row.my_role.is_some().then_some(row.last_message_seq).flatten();
+        let (rooms, seqs): (Vec<Uuid>, Vec<i64>) = rows.iter().filter_map(|row| Some((row.id, last(row)?))).unzip();
+        let query = format!(
+            "select {MESSAGE} where (m.room_id, m.seq) in (select * from unnest($1::uuid[], $2::bigint[]))"
+        );
+        let found = sqlx::query_as::<_, MessageRow>(sqlx::AssertSqlSafe(query))
+            .bind(rooms)
+            .bind(seqs)
+            .fetch_all(self.store.pool())
+            .await
+            .map_err(refuse)?;
+        let mut messages = found.into_iter().map(Message::try_from).collect::<Result<Vec<_>, _>>()?;
+        rows.into_iter()
+            .map(|row| {
+                let at = messages.iter().position(|message| message.room_id.0 == row.id);
+                row.into_room(at.map(|at| messages.swap_remove(at)))
+            })
+            .collect()
+    }
+
+    pub(crate) async fn do_rooms(&self, call: Call, paging: Paging) -> Result<Page<Room>, Refusal> {
+        let user = self.actor(&call)?.user_id;
+        let limit = page_limit(paging.limit)?;
+        let after: Option<ByActivity> = place(paging.cursor.as_deref())?;
+        let query = format!(
+            "select {ROOM} where m.user_id = $1 and r.deleted_at is null \
+             and ($2::bigint is null or (to_ms(r.activity_at), r.id) < ($2, $3)) \
+             order by to_ms(r.activity_at) desc, r.id desc limit $4"
+        );
+        let page = async {
+            let rows = sqlx::query_as::<_, RoomRow>(sqlx::AssertSqlSafe(query))
+                .bind(user.0)
+                .bind(after.as_ref().map(|after| after.0))
+                .bind(after.as_ref().map(|after| after.1))
+                .bind(limit + 1)
+                .fetch_all(self.store.pool())
+                .await
+                .map_err(refuse)?;
+            let places: Vec<ByActivity> = rows.iter().map(|row| ByActivity(row.activity_at_ms, row.id)).collect();
+            let mut items = self.with_last_messages(rows).await?;
+            let cursor_of = |room: &Room| {
+                places.iter().find(|place| place.1 == room.id.0).map(cursor::encode).unwrap_or_default()
+            };
+            let next_cursor = next(&mut items, limit, cursor_of);
+            Ok(Page { items, next_cursor })
+        };
+        self.store.read(&call, page).await
+    }
+
+    pub(crate) async fn do_public_rooms(&self, call: Call, request: PublicRooms) -> Result<Page<Room>, Refusal> {
+        let user = self.actor(&call)?.user_id;
+        let limit = page_limit(request.paging.limit)?;
+        let after: Option<BySize> = place(request.paging.cursor.as_deref())?;
+        let start = request.query.filter(|query| !query.is_empty()).map(|query| like_start(&query.to_lowercase()));
+        if start.as_ref().is_some_and(|start| start.contains('\0')) {
+            return Err(Refusal::invalid("?query", "must not contain U+0000"));
+        }
+        let query = format!(
+            "select {ROOM} where r.visibility = 'public' and r.kind = 'room' and r.deleted_at is null \
+             and ($2::text is null or lower(r.name) like $2) \
+             and ($3::integer is null or r.member_count < $3 or (r.member_count = $3 and r.id > $4)) \
+             order by r.member_count desc, r.id limit $5"
+        );
+        let page = async {
+            let rows = sqlx::query_as::<_, RoomRow>(sqlx::AssertSqlSafe(query))
+                .bind(user.0)
+                .bind(start)
+                .bind(after.as_ref().map(|after| after.0))
+                .bind(after.as_ref().map(|after| after.1))
+                .bind(limit + 1)
+                .fetch_all(self.store.pool())
+                .await
+                .map_err(refuse)?;
+            let mut items = self.with_last_messages(rows).await?;
+            let next_cursor = next(&mut items, limit, |room| cursor::encode(&BySize(room.member_count as i32, room.id.0)));
+            Ok(Page { items, next_cursor })
+        };
+        self.store.read(&call, page).await
+    }
+
+    /// One message as it stands now, for who has been found a member.
+    pub(crate) async fn message_of(&self, room: RoomId, message: MessageId) -> Result<Message, Refusal> {
+        let query = format!("select {MESSAGE} where m.room_id = $1 and m.message_id = $2");
+        let row = sqlx::query_as::<_, MessageRow>(sqlx::AssertSqlSafe(query))
+            .bind(room.0)
+            .bind(message.0)
+            .fetch_optional(self.store.pool())
+            .await
+            .map_err(refuse)?;
+        row.ok_or(Refusal::NotFound)?.try_into()
+    }
+}
+
+async fn create(
+    tx: &mut Transaction<'_, Postgres>,
+    room: RoomId,
+    log: LogId,
+    owner: UserId,
+    others: &[UserId],
+    request: &CreateRoom,
+) -> Result<Event, Refusal> {
+    let ids: Vec<Uuid> = others.iter().map(|user| user.0).collect();
+    let known: i64 = sqlx::query_scalar("select count(*) from users where id = any($1)")
+        .bind(&ids)
+        .fetch_one(&mut **tx)
+        .await
+        .map_err(refuse)?;
+    if known != ids.len() as i64 {
+        return Err(Refusal::invalid("/memberIds", "names somebody who isn't there"));
+    }
+    sqlx::query(
+        "insert into rooms (id, log_id, kind, name, topic, visibility, encryption, created_at, created_by, \
+         last_event_at, activity_at) \
+         select $1, $2, 'room', $3, $4, $5, $6, at, $7, at, at \
+         from date_trunc('milliseconds', clock_timestamp()) at",
+    )
+    .bind(room.0)
+    .bind(log.0)
+    .bind(request.name.as_str())
+    .bind(request.topic.as_ref().map(|topic| topic.as_str()))
+    .bind(request.visibility.as_str())
+    .bind(request.encryption.as_str())
+    .bind(owner.0)
+    .execute(&mut **tx)
+    .await
+    .map_err(refuse)?;
+    let role = |user: &UserId, role: Role| json!({"userId": user, "role": role});
+    let first = std::iter::once(role(&owner, Role::Owner)).chain(others.iter().map(|user| role(user, Role::Member)));
+    let detail = json!({"change": "created", "by": owner, "room": {
+        "name": request.name, "topic": request.topic, "visibility": request.visibility,
+        "encryption": request.encryption, "members": first.collect::<Vec<_>>(),
+    }});
+    let event = log_event(tx, room, "room", detail, 1 + others.len() as i32).await?;
+    sqlx::query(
+        "insert into members (room_id, user_id, role, joined_at, read_seq) \
+         select $1, u, case when u = $3 then 'owner' else 'member' end, r.created_at, r.head_seq \
+         from unnest($2::uuid[] || $3::uuid) u, rooms r where r.id = $1",
+    )
+    .bind(room.0)
+    .bind(&ids)
+    .bind(owner.0)
+    .execute(&mut **tx)
+    .await
+    .map_err(refuse)?;
+    Ok(event)
+}

@@ -1,0 +1,139 @@
+//! Postgres: the pool, its schema, and the rules of writing. A write runs in a task of its own, so that nobody's deadline
+//! cancels a COMMIT (consistency rule 7); the caller stops waiting, and the outcome is open.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use common::limits;
+use db_api::{Call, Refusal};
+use sqlx::{
+    PgPool,
+    migrate::{MigrateError, Migrator},
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use tokio::{sync::Semaphore, time::Instant};
+
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// Why db-core can't start on this database.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the Postgres URL is not usable: {0}")]
+    Url(#[source] sqlx::Error),
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(#[source] sqlx::Error),
+    /// Also a schema that a later release has made.
+    #[error("the schema is not one that this release knows: {0}")]
+    Schema(#[source] MigrateError),
+}
+
+#[derive(Clone)]
+pub struct Store {
+    pool: PgPool,
+    writes: Arc<Semaphore>,
+}
+
+impl Store {
+    /// Connects and brings the schema up to date, under a lock that several db-core share.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing was changed then.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let seconds = |duration: Duration| format!("{}ms", duration.as_millis());
+        let options: PgConnectOptions = url.parse().map_err(StoreError::Url)?;
+        let options = options.application_name("db-core").options([
+            ("statement_timeout", seconds(limits::HASH_DEADLINE)),
+            ("lock_timeout", seconds(limits::CALL_DEADLINE)),
+            ("idle_in_transaction_session_timeout", seconds(limits::HASH_DEADLINE)),
+        ]);
+        let pool = PgPoolOptions::new()
+            .max_connections(limits::DATABASE_CONNECTIONS)
+            .min_connections(1)
+            .acquire_timeout(limits::CALL_DEADLINE)
+            // A round trip on every use would double the cost of a send; a connection that is broken says so itself.
+            .test_before_acquire(false)
+            .connect_with(options)
+            .await
+            .map_err(StoreError::Unreachable)?;
+        MIGRATIONS.run(&pool).await.map_err(StoreError::Schema)?;
+        Ok(Self { pool, writes: Arc::new(Semaphore::new(limits::WRITES_AT_ONCE)) })
+    }
+
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Reads, as long as the caller waits.
+    ///
+    /// # Errors
+    /// `Unavailable` past the deadline, else those of `query`.
+    pub async fn read<T>(
+        &self,
+        call: &Call,
+        query: impl Future<Output = Result<T, Refusal>>,
+    ) -> Result<T, Refusal> {
+        tokio::time::timeout(call.deadline(), query).await.unwrap_or_else(|_| Err(late()))
+    }
+
+    /// Writes. The work goes on when the caller has stopped waiting, but does not begin then.
+    ///
+    /// # Errors
+    /// `Unavailable` past the deadline or when too much is under way; the outcome is open. Else those of `work`.
+    pub async fn write<T, F>(&self, call: &Call, work: impl FnOnce(PgPool) -> F + Send + 'static) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Refusal>> + Send,
+    {
+        let permit = self.writes.clone().try_acquire_owned();
+        let permit = permit.map_err(|_| Refusal::unavailable("too many writes are under way"))?;
+        let (pool, until) = (self.pool.clone(), Instant::now() + call.deadline());
+        let task = tokio::spawn(async move {
+            let _permit = permit;
+            // Waiting for a connection is waiting, not writing: it ends at the deadline.
+            let connection = tokio::time::timeout_at(until, pool.acquire()).await.map_err(|_| late())?;
+            drop(connection.map_err(refuse)?);
+            if Instant::now() >= until {
+                return Err(late());
+            }
+            work(pool).await
+        });
+        match tokio::time::timeout_at(until, task).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a write panicked");
+                Err(Refusal::Internal)
+            }
+            Err(_) => Err(late()),
+        }
+    }
+}
+
+fn late() -> Refusal {
+    Refusal::unavailable("the deadline has passed")
+}
+
+/// SQLSTATEs after which another try makes sense: connection lost (08), resources (53), operator intervention (57),
+/// deadlock and serialisation (40), lock timeout (55P03), and a leader that has become a replica (25006).
+fn is_passing(code: &str) -> bool {
+    matches!(&code[..2.min(code.len())], "08" | "40" | "53" | "57") || matches!(code, "55P03" | "25006")
+}
+
+/// An error of the database as a refusal; what is our fault is logged here.
+pub fn refuse(error: sqlx::Error) -> Refusal {
+    let passing = match &error {
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| is_passing(&code)),
+        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => true,
+        _ => false,
+    };
+    if passing {
+        tracing::warn!(%error, "the database is away");
+        return Refusal::unavailable(error.to_string());
+    }
+    tracing::error!(%error, "a query failed");
+    Refusal::Internal
+}
+
+/// Whether a unique constraint was hit.
+pub fn is_duplicate(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::Database(error) if error.is_unique_violation())
+}
