@@ -1,0 +1,14 @@
+//! ws-core: the WebSocket gateway. A [`socket::Socket`] speaks the protocol, a [`feed::Feed`] orders a room; both are
+//! without I/O, and the modules around them bring frames, time, db-core and the bus.
+
+mod config;
+mod connection;
+mod door;
+pub mod feed;
+mod gateway;
+mod outbox;
+mod rooms;
+pub mod socket;
+
+pub use config::{Config, serve};
+pub use gateway::Gateway;

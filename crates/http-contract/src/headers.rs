@@ -7,6 +7,10 @@ use http::{HeaderMap, HeaderValue, header};
 pub const CHAT_SEEN: &str = "chat-seen";
 pub const TRACEPARENT: &str = "traceparent";
 
+/// Where a request came from: the peer, or what a trusted proxy says of it.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientAddress(pub std::net::IpAddr);
+
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }

@@ -6,4 +6,5 @@ pub mod headers;
 pub mod problem;
 
 pub use extract::{Body, PathId, Query};
+pub use headers::ClientAddress;
 pub use problem::{Refused, unknown_route};

@@ -70,7 +70,8 @@ pub fn with_request_id(mut response: Response, id: &str) -> Response {
         response.headers_mut().remove(header::CONTENT_LENGTH);
     }
     if let Ok(id) = HeaderValue::from_str(id) {
-        response.headers_mut().insert("x-request-id", id);
+        // What another door has answered already keeps that door's id, which its log and its problem name.
+        response.headers_mut().entry("x-request-id").or_insert(id);
     }
     response
 }

@@ -14,7 +14,7 @@ use common::{Problem, limits};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use http_contract::{Refused, headers, problem, unknown_route};
+use http_contract::{ClientAddress, Refused, headers, problem, unknown_route};
 use ipnet::IpNet;
 
 use crate::{
@@ -36,14 +36,10 @@ pub struct Door {
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
 
-/// Where a request came from: the peer, or what a trusted proxy says of it.
-#[derive(Debug, Clone, Copy)]
-pub struct ClientAddress(pub std::net::IpAddr);
-
 impl Door {
-    /// Puts the door before a router's routes; unknown routes and methods are `not-found`.
+    /// Puts the door before a router's routes and its fallback; an unknown method is `not-found` like an unknown route.
     pub fn keep(self, router: Router) -> Router {
-        router.fallback(unknown_route).method_not_allowed_fallback(unknown_route).layer(from_fn_with_state(self, pass))
+        router.method_not_allowed_fallback(unknown_route).layer(from_fn_with_state(self, pass))
     }
 }
 

@@ -1,0 +1,19 @@
+//! edge-auth as a native process of its own. On wasm32 the Worker's shell takes the place of this.
+
+#[cfg(not(target_arch = "wasm32"))]
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    use common::service_token::Service;
+    use service::{Env, Listeners, shutdown, telemetry};
+
+    let config = edge_auth::Config::read(Env::of_process())?;
+    telemetry::start(&config.common.pod);
+    let listeners = Listeners::open(&config.common).await?;
+    let stop = shutdown::on_signals()?;
+    let db = db_client::DbClient::new(&config.db_core_url, Service::EdgeAuth, config.service_key.clone());
+    edge_auth::serve(config, std::sync::Arc::new(db), listeners, stop).await;
+    Ok(())
+}
+
+#[cfg(target_arch = "wasm32")]
+fn main() {}

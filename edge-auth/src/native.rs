@@ -1,0 +1,117 @@
+//! edge-auth as a process: the same decisions, served by hyper, with the page and the ways to API and gateways.
+
+mod assets;
+mod figures;
+mod proxy;
+mod tunnel;
+
+use std::{path::PathBuf, sync::Arc};
+
+use axum::{Router, middleware::from_fn_with_state, routing::any};
+use common::{jwk::SigningKey, service_token::ServiceKey};
+use db_api::DbApi;
+use service::{
+    CancellationToken, Common, Door, Env, Faults, Listeners, Metrics,
+    internal::{self, ready},
+    metrics::HttpMetrics,
+    minted,
+};
+
+use crate::{Edge, SecureCookies, Source, auth};
+
+#[derive(Clone)]
+pub struct Config {
+    pub common: Common,
+    pub db_core_url: String,
+    pub service_key: ServiceKey,
+    pub signing_key: SigningKey,
+    pub issuer: String,
+    /// `http://host:port` of API functions and of gateways.
+    pub api_origins: Vec<String>,
+    pub ws_origins: Vec<String>,
+    /// The built page.
+    pub web_root: Option<PathBuf>,
+    pub secure_cookies: SecureCookies,
+}
+
+impl Config {
+    /// # Errors
+    /// All faults at once, by the names of the variables.
+    pub fn read(mut env: Env) -> Result<Self, Faults> {
+        let secure = [("auto", SecureCookies::Auto), ("on", SecureCookies::Always), ("off", SecureCookies::Never)];
+        let common = Common::read(&mut env);
+        let db_core_url = env.required("CHAT_DB_CORE_URL");
+        let service_key = ServiceKey::new(env.key("CHAT_SERVICE_KEY"));
+        let signing_key =
+            env.parsed_with("CHAT_SIGNING_KEY", |jwk| SigningKey::from_jwk(jwk).map_err(|error| error.to_string()));
+        let config = Self {
+            common,
+            db_core_url,
+            service_key,
+            // Never used: without a key there is a fault, and no configuration.
+            signing_key: signing_key.unwrap_or_else(|| SigningKey::from_seed([0; 32])),
+            issuer: env.required("CHAT_ISSUER"),
+            api_origins: env.list("CHAT_API_ORIGINS"),
+            ws_origins: env.list("CHAT_WS_ORIGINS"),
+            web_root: env.text("CHAT_WEB_ROOT").map(PathBuf::from),
+            secure_cookies: env.word("CHAT_SECURE_COOKIES", &secure, SecureCookies::Auto),
+        };
+        env.finish()?;
+        Ok(config)
+    }
+}
+
+/// What the shell needs besides the decisions.
+#[derive(Clone)]
+struct Shell {
+    edge: Edge,
+    api: proxy::Upstreams,
+    gateways: proxy::Upstreams,
+    client: service::client::HttpClient,
+    figures: figures::Figures,
+}
+
+/// The one origin: auth, gate, page.
+fn router(config: &Config, db: Arc<dyn DbApi>, metrics: &Metrics) -> Router {
+    let source = Source { now: minted::now, id: minted::id };
+    let edge = Edge::new(
+        db,
+        config.signing_key.clone(),
+        config.issuer.clone(),
+        config.common.allowed_origins.clone(),
+        config.secure_cookies,
+        source,
+    );
+    let figures = figures::Figures::new(metrics);
+    let auth = auth::router(edge.clone()).layer(from_fn_with_state(figures.clone(), figures::count));
+    let shell = Shell {
+        edge,
+        api: proxy::Upstreams::new(&config.api_origins),
+        gateways: proxy::Upstreams::new(&config.ws_origins),
+        client: service::client::client(),
+        figures,
+    };
+    let gated = Router::new()
+        .route("/api", any(proxy::forward))
+        .route("/api/{*path}", any(proxy::forward))
+        .route("/ws", any(tunnel::pass))
+        .with_state(shell);
+    let door = Door {
+        service: "auth",
+        metrics: HttpMetrics::new(metrics, "auth_http"),
+        allowed_origins: config.common.allowed_origins.clone(),
+        trusted_proxies: config.common.trusted_proxies.clone(),
+    };
+    door.keep(auth.merge(gated).fallback_service(assets::service(config.web_root.clone())))
+}
+
+/// Serves until `stop`.
+pub async fn serve(config: Config, db: Arc<dyn DbApi>, listeners: Listeners, stop: CancellationToken) {
+    let metrics = Metrics::new("auth", &config.common.pod);
+    let public = router(&config, db, &metrics);
+    let ready = ready(|| async { Ok(()) });
+    tokio::join!(
+        service::serve(listeners.public, public, stop.clone()),
+        service::serve(listeners.internal, internal::router(metrics, ready), stop),
+    );
+}

@@ -1,0 +1,40 @@
+//! The built page, with headers that let it do what it does and nothing else.
+
+use std::path::PathBuf;
+
+use axum::{
+    Router,
+    extract::Request,
+    handler::HandlerWithoutStateExt,
+    middleware::{Next, from_fn},
+    response::Response,
+};
+use http::{HeaderValue, header};
+use http_contract::unknown_route;
+use tower_http::services::ServeDir;
+
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
+     connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+const MISSING: &str = "The page is not built here. `./dev up` builds it; CHAT_WEB_ROOT names its folder.\n";
+
+pub fn service(root: Option<PathBuf>) -> Router {
+    let pages = match root {
+        Some(root) => Router::new().fallback_service(ServeDir::new(root).fallback(unknown_route.into_service())),
+        None => Router::new().route("/", axum::routing::get(|| async { MISSING })).fallback(unknown_route),
+    };
+    pages.layer(from_fn(guarded))
+}
+
+async fn guarded(request: Request, next: Next) -> Response {
+    // The build names these by their content.
+    let hashed = request.uri().path().starts_with("/_astro/");
+    let mut response = next.run(request).await;
+    let lasting = if hashed && response.status().is_success() { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(lasting));
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
+}

@@ -1,0 +1,97 @@
+//! A gateway as a process: its configuration, and how it is served.
+
+use std::sync::Arc;
+
+use bus::Bus;
+use common::{frame::SocketLimits, service_token::ServiceKey};
+use db_api::DbApi;
+use service::{
+    CancellationToken, Common, Door, Env, Faults, Listeners, Metrics, Verifier,
+    internal::{self, ready},
+    metrics::HttpMetrics,
+};
+
+use crate::{Gateway, door, socket::Settings};
+
+#[derive(Clone)]
+pub struct Config {
+    pub common: Common,
+    pub db_core_url: String,
+    pub service_key: ServiceKey,
+    pub jwks_url: String,
+    pub issuer: String,
+    pub redis_url: String,
+    pub redis_prefix: String,
+    pub settings: Settings,
+}
+
+impl Config {
+    /// # Errors
+    /// All faults at once, by the names of the variables.
+    pub fn read(mut env: Env) -> Result<Self, Faults> {
+        let config = Self {
+            common: Common::read(&mut env),
+            db_core_url: env.required("CHAT_DB_CORE_URL"),
+            service_key: ServiceKey::new(env.key("CHAT_SERVICE_KEY")),
+            jwks_url: env.required("CHAT_JWKS_URL"),
+            issuer: env.required("CHAT_ISSUER"),
+            redis_url: env.required("CHAT_REDIS_URL"),
+            redis_prefix: env.text("CHAT_REDIS_PREFIX").unwrap_or_default(),
+            settings: settings(&mut env),
+        };
+        env.finish()?;
+        Ok(config)
+    }
+}
+
+/// The limits of a socket, of which the rates can be set: a burst is twice a second's worth.
+pub fn settings(env: &mut Env) -> Settings {
+    let usual = SocketLimits::default();
+    let frames_per_second = env.parsed("CHAT_FRAMES_PER_SECOND", usual.frames_per_second);
+    let sends_per_second = env.parsed("CHAT_SENDS_PER_SECOND", usual.sends_per_second);
+    let limits = SocketLimits {
+        frames_per_second,
+        frame_burst: frames_per_second.saturating_mul(2),
+        sends_per_second,
+        send_burst: sends_per_second.saturating_mul(2),
+        ..usual
+    };
+    Settings { limits, ..Settings::default() }
+}
+
+/// Serves sockets until `stop`; then they are sent away.
+pub async fn serve(
+    common: Common,
+    settings: Settings,
+    db: Arc<dyn DbApi>,
+    bus: Arc<dyn Bus>,
+    verifier: Verifier,
+    listeners: Listeners,
+    stop: CancellationToken,
+) {
+    let metrics = Metrics::new("ws", &common.pod);
+    // The gateway listens on while its sockets are told to leave.
+    let ended = CancellationToken::new();
+    let _end = ended.clone().drop_guard();
+    let gateway = Gateway::start(db, &*bus, verifier.clone(), settings, &metrics, ended);
+    let door = Door {
+        service: "ws",
+        metrics: HttpMetrics::new(&metrics, "ws_http"),
+        allowed_origins: common.allowed_origins,
+        trusted_proxies: common.trusted_proxies,
+    };
+    let ready = ready(move || {
+        let ready = verifier.is_ready();
+        async move { if ready { Ok(()) } else { Err("there are no keys to verify tokens with".to_owned()) } }
+    });
+    let draining = gateway.clone();
+    tokio::join!(
+        service::serve(listeners.public, door.keep(door::router(gateway)), stop.clone()),
+        service::serve(listeners.internal, internal::router(metrics, ready), stop.clone()),
+        async move {
+            stop.cancelled().await;
+            draining.drain();
+            draining.emptied().await;
+        },
+    );
+}

@@ -1,0 +1,188 @@
+//! A WebSocket stream that reads and writes in one task, and knows when its reader takes nothing any more.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use common::{frame::CloseCode, limits};
+use futures_util::{Sink, SinkExt, Stream as _};
+use prometheus_client::metrics::counter::Counter;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    time::{Instant, Sleep},
+};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        Error, Message,
+        protocol::{CloseFrame, Role, WebSocketConfig, frame::coding::CloseCode as WireCode},
+    },
+};
+
+use super::CLOSING;
+use crate::outbox::{Outbox, Outgoing};
+
+/// Bytes that are read at once. An idle socket keeps this buffer, so it is small: a frame is a few hundred bytes.
+const READ_BYTES: usize = 1024;
+/// Bytes of frames that are put together for one write.
+const WRITE_BYTES: usize = 32 * 1024;
+
+/// Frames wait and nothing of them was taken for [`limits::SOCKET_STALL`].
+pub struct Stalled;
+
+/// What happened next.
+pub enum Turn {
+    Read(Result<Message, Error>),
+    Close(CloseCode),
+    Stalled(Stalled),
+    Wake,
+    Gone,
+}
+
+/// Counts what the other side has taken.
+struct Counted<IO> {
+    io: IO,
+    written: u64,
+}
+
+pub struct Stream<IO> {
+    ws: WebSocketStream<Counted<IO>>,
+    outbox: Arc<Outbox>,
+    sent: Counter,
+    /// Since when, and at which count, nothing was taken.
+    blocked: Option<(Instant, u64)>,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Stream<IO> {
+    pub async fn open(io: IO, frame_bytes: usize, outbox: Arc<Outbox>, sent: Counter) -> Self {
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BYTES)
+            .write_buffer_size(WRITE_BYTES)
+            .max_frame_size(Some(frame_bytes))
+            .max_message_size(Some(frame_bytes));
+        let io = Counted { io, written: 0 };
+        let ws = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+        Self { ws, outbox, sent, blocked: None, sleep: Box::pin(tokio::time::sleep(Duration::ZERO)) }
+    }
+
+    /// Writes what waits, until something is read or due.
+    pub async fn turn(&mut self, wait: Duration) -> Turn {
+        let until = Instant::now() + wait;
+        std::future::poll_fn(|cx| {
+            self.outbox.wake_reader(cx.waker());
+            match self.poll_write(cx) {
+                Poll::Ready(Ok(())) => self.blocked = None,
+                Poll::Ready(Err(_)) => return Poll::Ready(Turn::Gone),
+                Poll::Pending => {
+                    if self.is_stalled() {
+                        return Poll::Ready(Turn::Stalled(Stalled));
+                    }
+                }
+            }
+            if let Some(code) = self.outbox.closing() {
+                return Poll::Ready(Turn::Close(code));
+            }
+            match Pin::new(&mut self.ws).poll_next(cx) {
+                Poll::Ready(Some(read)) => return Poll::Ready(Turn::Read(read)),
+                Poll::Ready(None) => return Poll::Ready(Turn::Gone),
+                Poll::Pending => {}
+            }
+            let stall = self.blocked.map(|(since, _)| since + limits::SOCKET_STALL);
+            let wake_at = stall.map_or(until, |stall| stall.min(until));
+            if self.sleep.deadline() != wake_at {
+                self.sleep.as_mut().reset(wake_at);
+            }
+            ready!(self.sleep.as_mut().poll(cx));
+            if self.blocked.is_some() && self.is_stalled() {
+                return Poll::Ready(Turn::Stalled(Stalled));
+            }
+            Poll::Ready(Turn::Wake)
+        })
+        .await
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            ready!(Pin::new(&mut self.ws).poll_ready(cx))?;
+            let mut batch = 0;
+            while batch < WRITE_BYTES {
+                let message = match self.outbox.pop() {
+                    Some(Outgoing::Frame(frame)) => {
+                        self.sent.inc();
+                        Message::Text(frame)
+                    }
+                    Some(Outgoing::Ping) => Message::Ping(bytes::Bytes::new()),
+                    None => break,
+                };
+                batch += message.len() + 1;
+                Pin::new(&mut self.ws).start_send(message)?;
+            }
+            ready!(Pin::new(&mut self.ws).poll_flush(cx))?;
+            if batch == 0 {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    fn is_stalled(&mut self) -> bool {
+        let written = self.ws.get_ref().written;
+        match self.blocked {
+            Some((since, then)) if then == written => since.elapsed() >= limits::SOCKET_STALL,
+            _ => {
+                self.blocked = Some((Instant::now(), written));
+                false
+            }
+        }
+    }
+
+    /// Says why, and waits a moment for the client to hear it.
+    pub async fn close(mut self, code: CloseCode) {
+        let frame = CloseFrame { code: WireCode::from(code.number()), reason: "".into() };
+        let handshake = async {
+            self.ws.send(Message::Close(Some(frame))).await?;
+            // Ends when the client has closed too. What it still says is of no interest.
+            while let Some(message) = std::future::poll_fn(|cx| Pin::new(&mut self.ws).poll_next(cx)).await {
+                message?;
+            }
+            Ok::<(), Error>(())
+        };
+        if !matches!(tokio::time::timeout(CLOSING, handshake).await, Ok(Ok(()))) {
+            // After a broken frame nothing can be understood, but a close that is reset before it was read is lost.
+            let _ = tokio::time::timeout(CLOSING, drained(self.ws.get_mut())).await;
+        }
+    }
+}
+
+async fn drained<IO: AsyncRead + AsyncWrite + Unpin>(io: &mut IO) -> io::Result<()> {
+    io.shutdown().await?;
+    let mut scrap = [0; 1024];
+    while io.read(&mut scrap).await? > 0 {}
+    Ok(())
+}
+
+impl<IO: AsyncRead + Unpin> AsyncRead for Counted<IO> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buffer)
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> AsyncWrite for Counted<IO> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = ready!(Pin::new(&mut self.io).poll_write(cx, bytes))?;
+        self.written += written as u64;
+        Poll::Ready(Ok(written))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,152 @@
+//! One gateway: its rooms, its users, and the tasks that listen to the bus and compare heads.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use bus::{Bus, Delivery, Payload, Subscription, Topic, announcement::Signal, contract::Topics};
+use common::{
+    UserId,
+    frame::{CloseCode, Notice, NoticeKind, ServerFrame},
+    limits,
+};
+use db_api::DbApi;
+use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
+use service::{CancellationToken, Metrics, Verifier};
+use tokio::sync::Notify;
+
+use crate::{
+    rooms::{Rooms, Users},
+    socket::Settings,
+};
+
+/// The seed's figures of a gateway, as far as they exist.
+#[derive(Clone)]
+pub(crate) struct Figures {
+    pub active: Gauge,
+    pub received: Counter,
+    pub sent: Counter,
+    pub backpressure: Counter,
+}
+
+pub struct Gateway {
+    pub(crate) rooms: Arc<Rooms>,
+    pub(crate) users: Users,
+    pub(crate) verifier: Verifier,
+    pub(crate) settings: Settings,
+    pub(crate) figures: Figures,
+    topics: Arc<dyn Topics>,
+    draining: AtomicBool,
+    compare_now: Notify,
+}
+
+impl Gateway {
+    /// Needs a Tokio runtime. Listens and compares until `stop`.
+    pub fn start(
+        db: Arc<dyn DbApi>,
+        bus: &dyn Bus,
+        verifier: Verifier,
+        settings: Settings,
+        metrics: &Metrics,
+        stop: CancellationToken,
+    ) -> Arc<Self> {
+        let subscription = bus.subscription();
+        let topics = subscription.topics();
+        let figures = Figures {
+            active: metrics.register("ws_active_connections", "Open sockets", Gauge::default()),
+            received: metrics.register("ws_messages_received", "Frames from clients", Counter::default()),
+            sent: metrics.register("ws_messages_sent", "Frames to clients", Counter::default()),
+            backpressure: metrics.register("ws_backpressure_events", "Sockets closed as too slow", Counter::default()),
+        };
+        let gateway = Arc::new(Self {
+            rooms: Rooms::new(db, topics.clone()),
+            users: Users::default(),
+            verifier,
+            settings,
+            figures,
+            topics,
+            draining: AtomicBool::new(false),
+            compare_now: Notify::new(),
+        });
+        tokio::spawn(stop.clone().run_until_cancelled_owned(gateway.clone().listen(subscription)));
+        tokio::spawn(stop.run_until_cancelled_owned(gateway.clone().compare()));
+        gateway
+    }
+
+    async fn listen(self: Arc<Self>, mut subscription: Box<dyn Subscription>) {
+        loop {
+            match subscription.next().await {
+                Delivery::ContinuityLost => self.compare_now.notify_one(),
+                Delivery::Message { topic, payload } => match (topic, Payload::decode(&payload)) {
+                    (Topic::Room(room), Some(Payload::Event(event))) if event.room_id() == room => {
+                        self.rooms.announced(room, event);
+                    }
+                    (Topic::User(user), Some(Payload::Signal(Signal::Notice(notice)))) => self.notice(user, notice),
+                    // Of a later release, or nothing that this gateway passes on.
+                    _ => {}
+                },
+            }
+        }
+    }
+
+    /// Every [`limits::HEADS_INTERVAL`], and at once when announcements may have been missed (consistency rule 9).
+    async fn compare(self: Arc<Self>) {
+        loop {
+            let _ = tokio::time::timeout(limits::HEADS_INTERVAL, self.compare_now.notified()).await;
+            if let Err(refusal) = self.rooms.compare_heads().await {
+                tracing::warn!(error = %refusal, "the heads could not be compared");
+            }
+        }
+    }
+
+    fn notice(&self, user: UserId, notice: Notice) {
+        for (actor, outbox) in self.users.of(user) {
+            let revoked = notice.kind == NoticeKind::SessionRevoked;
+            if revoked && notice.session_id != Some(actor.session_id) {
+                continue;
+            }
+            outbox.answer(&ServerFrame::Notice(notice.clone()));
+            if revoked {
+                outbox.close(CloseCode::TokenEnded);
+            }
+        }
+    }
+
+    /// The user's topic is heard while one of its sockets is here.
+    pub(crate) async fn follow_user(&self, user: UserId) {
+        self.topics.subscribe(&[Topic::User(user)]).await;
+    }
+
+    pub(crate) async fn unfollow_user(&self, user: UserId) {
+        if !self.users.has(user) {
+            self.topics.unsubscribe(&[Topic::User(user)]).await;
+        }
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// Takes no new sockets and sends the open ones away.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        for outbox in self.users.all() {
+            outbox.answer(&ServerFrame::Draining { reconnect_after_ms: RECONNECT_AFTER_MS });
+            outbox.close(CloseCode::ShuttingDown);
+        }
+    }
+
+    /// Returns when the last socket is gone, or after [`limits::DRAIN_DEADLINE`].
+    pub(crate) async fn emptied(&self) {
+        let gone = async {
+            while !self.users.all().is_empty() {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        let _ = tokio::time::timeout(limits::DRAIN_DEADLINE, gone).await;
+    }
+}
+
+/// What a client waits before it comes to another gateway, jittered by itself.
+const RECONNECT_AFTER_MS: u64 = 1_000;

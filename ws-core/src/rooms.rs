@@ -1,0 +1,260 @@
+//! The rooms of this gateway: each a [`Feed`] behind a lock, its topic on the bus while somebody listens, and the tasks
+//! that fulfil what the feed wishes.
+
+use std::{collections::HashMap, sync::Arc};
+
+use bus::{Topic, contract::Topics};
+use common::{LogId, Problem, RoomId, Seq, UserId, WsId, event::Event, frame::JoinRoom, limits, token::Actor};
+use db_api::{
+    Call, DbApi, Refusal,
+    types::{Append, Events, Head, Heads, OpenRoom, OpenRooms, OpenedRoom, Opening},
+};
+use parking_lot::Mutex;
+
+use crate::{
+    feed::{Feed, Send, Wish},
+    outbox::Outbox,
+};
+
+struct Cell {
+    room: RoomId,
+    state: Mutex<State>,
+    /// Held while the topic is subscribed or given up, so that the two don't cross.
+    subscribed: tokio::sync::Mutex<bool>,
+}
+
+struct State {
+    feed: Feed<Arc<Outbox>>,
+    /// Taken out of the registry: who still holds the cell looks the room up again.
+    retired: bool,
+}
+
+/// All rooms that a local socket hears or sends to.
+pub struct Rooms {
+    db: Arc<dyn DbApi>,
+    topics: Arc<dyn Topics>,
+    cells: Mutex<HashMap<RoomId, Arc<Cell>>>,
+}
+
+impl Rooms {
+    pub fn new(db: Arc<dyn DbApi>, topics: Arc<dyn Topics>) -> Arc<Self> {
+        Arc::new(Self { db, topics, cells: Mutex::default() })
+    }
+
+    /// A socket's send, to be answered through its outbox.
+    pub fn send(self: &Arc<Self>, room: RoomId, send: Send<Arc<Outbox>>) {
+        let (cell, wishes) = self.with(room, |feed| feed.send(send));
+        self.fulfil(&cell, wishes);
+    }
+
+    /// Opens a room for a socket and answers `joined` or an error through its outbox.
+    pub async fn join(
+        self: &Arc<Self>,
+        ws: WsId,
+        actor: &Actor,
+        outbox: &Arc<Outbox>,
+        reference: Option<String>,
+        join: JoinRoom,
+    ) {
+        let (user, with_events) = (actor.user_id, join.after_seq.is_some());
+        let (cell, ()) = self.with(join.room_id, |feed| {
+            feed.join(ws, user, outbox.clone(), reference, with_events);
+        });
+        // First the topic, then the head: what is announced after that head is heard.
+        self.subscribe(&cell).await;
+        let answer = self.open(actor, &join).await.map_err(Problem::from);
+        let wishes = cell.state.lock().feed.opened(ws, answer);
+        self.fulfil(&cell, wishes);
+        self.settle(cell);
+    }
+
+    async fn open(&self, actor: &Actor, join: &JoinRoom) -> Result<OpenedRoom, Refusal> {
+        let room = OpenRoom { room_id: join.room_id, after_seq: join.after_seq, log_id: join.log_id };
+        let answer = self.db.open_rooms(Call::of(actor.clone()), OpenRooms { rooms: vec![room] }).await?;
+        match answer.value.rooms.into_iter().next() {
+            Some(Opening::Opened(opened)) => Ok(*opened),
+            Some(Opening::Refused(refusal)) => Err(refusal),
+            None => Err(Refusal::Internal),
+        }
+    }
+
+    pub fn leave(self: &Arc<Self>, ws: WsId, room: RoomId) {
+        if let Some(cell) = self.existing(room) {
+            cell.state.lock().feed.leave(ws);
+            self.settle(cell);
+        }
+    }
+
+    /// The socket is gone; `rooms` are those that it joined or sent to.
+    pub fn disconnect(self: &Arc<Self>, ws: WsId, rooms: impl IntoIterator<Item = RoomId>) {
+        for cell in rooms.into_iter().filter_map(|room| self.existing(room)) {
+            cell.state.lock().feed.disconnect(ws);
+            self.settle(cell);
+        }
+    }
+
+    /// An event from the bus.
+    pub fn announced(self: &Arc<Self>, room: RoomId, event: Event) {
+        if let Some(cell) = self.existing(room) {
+            let wishes = cell.state.lock().feed.announced(event);
+            self.fulfil(&cell, wishes);
+        }
+    }
+
+    /// Compares the heads of all followed rooms with db-core's, in one call.
+    ///
+    /// # Errors
+    /// When db-core can't be asked; the next comparison makes it good.
+    pub async fn compare_heads(self: &Arc<Self>) -> Result<(), Refusal> {
+        let followed: Vec<Arc<Cell>> = {
+            let cells = self.cells.lock();
+            cells.values().filter(|cell| cell.state.lock().feed.follows()).cloned().collect()
+        };
+        if followed.is_empty() {
+            return Ok(());
+        }
+        let rooms = followed.iter().map(|cell| cell.room).collect();
+        let answer = self.db.heads(Call::anonymous(), Heads { rooms }).await?;
+        let heads: HashMap<RoomId, (Seq, LogId)> =
+            answer.value.heads.iter().map(|head: &Head| (head.room_id, (head.head_seq, head.log_id))).collect();
+        for cell in followed {
+            if let Some((head, log)) = heads.get(&cell.room) {
+                let wishes = cell.state.lock().feed.compared(*head, *log);
+                self.fulfil(&cell, wishes);
+            }
+        }
+        Ok(())
+    }
+
+    fn existing(&self, room: RoomId) -> Option<Arc<Cell>> {
+        self.cells.lock().get(&room).cloned()
+    }
+
+    /// Acts on the room's feed, which is made when there is none.
+    fn with<T>(&self, room: RoomId, act: impl FnOnce(&mut Feed<Arc<Outbox>>) -> T) -> (Arc<Cell>, T) {
+        loop {
+            let cell = self.cells.lock().entry(room).or_insert_with(|| Arc::new(Cell::new(room))).clone();
+            let mut state = cell.state.lock();
+            if state.retired {
+                continue;
+            }
+            let result = act(&mut state.feed);
+            drop(state);
+            return (cell, result);
+        }
+    }
+
+    async fn subscribe(&self, cell: &Cell) {
+        let mut subscribed = cell.subscribed.lock().await;
+        if !*subscribed {
+            self.topics.subscribe(&[Topic::Room(cell.room)]).await;
+            *subscribed = true;
+        }
+    }
+
+    /// Gives up the topic when nobody listens any more, and the room when nothing is left to do.
+    fn settle(self: &Arc<Self>, cell: Arc<Cell>) {
+        if cell.state.lock().feed.has_listeners() {
+            return;
+        }
+        let rooms = self.clone();
+        tokio::spawn(async move {
+            let mut subscribed = cell.subscribed.lock().await;
+            if *subscribed && !cell.state.lock().feed.has_listeners() {
+                rooms.topics.unsubscribe(&[Topic::Room(cell.room)]).await;
+                *subscribed = false;
+            }
+            let mut cells = rooms.cells.lock();
+            let mut state = cell.state.lock();
+            if !*subscribed && state.feed.is_idle() && !state.retired {
+                state.retired = true;
+                cells.remove(&cell.room);
+            }
+        });
+    }
+
+    fn fulfil(self: &Arc<Self>, cell: &Arc<Cell>, wishes: Vec<Wish>) {
+        for wish in wishes {
+            let (rooms, cell) = (self.clone(), cell.clone());
+            tokio::spawn(async move { rooms.fulfil_one(cell, wish).await });
+        }
+    }
+
+    async fn fulfil_one(self: Arc<Self>, cell: Arc<Cell>, wish: Wish) {
+        let wishes = match wish {
+            Wish::Append(drafts) => {
+                let answer = self.db.append(Call::anonymous(), Append { drafts }).await;
+                if let Err(refusal) = &answer {
+                    tracing::warn!(room = %cell.room, error = %refusal, "an append got no answer");
+                }
+                let outcomes = answer.ok().map(|answer| answer.value.outcomes);
+                cell.state.lock().feed.appended(outcomes)
+            }
+            Wish::Fetch(after) => {
+                let request = Events { room_id: cell.room, after, limit: limits::EVENTS_MAX };
+                let answer = self.db.events(Call::anonymous(), request).await;
+                if let Err(refusal) = &answer {
+                    tracing::warn!(room = %cell.room, error = %refusal, "a gap could not be filled yet");
+                }
+                let page = answer.ok().map(|answer| (answer.value.items, answer.value.head_seq));
+                cell.state.lock().feed.fetched(page)
+            }
+            Wish::WatchGap => {
+                tokio::time::sleep(limits::GAP_PATIENCE).await;
+                cell.state.lock().feed.gap_due()
+            }
+        };
+        self.fulfil(&cell, wishes);
+        self.settle(cell);
+    }
+}
+
+impl Cell {
+    fn new(room: RoomId) -> Self {
+        let state = State { feed: Feed::new(room), retired: false };
+        Self { room, state: Mutex::new(state), subscribed: tokio::sync::Mutex::new(false) }
+    }
+}
+
+/// Sockets of this gateway by user, for notices and for the bound on one user's sockets.
+#[derive(Default)]
+pub struct Users {
+    sockets: Mutex<HashMap<UserId, HashMap<WsId, (Actor, Arc<Outbox>)>>>,
+}
+
+impl Users {
+    /// Takes a socket in, unless its user has as many as allowed. Says whether it is the user's first.
+    pub fn enter(&self, ws: WsId, actor: &Actor, outbox: &Arc<Outbox>) -> Option<bool> {
+        let mut sockets = self.sockets.lock();
+        let of_user = sockets.entry(actor.user_id).or_default();
+        if of_user.len() >= limits::SOCKETS_PER_USER {
+            return None;
+        }
+        of_user.insert(ws, (actor.clone(), outbox.clone()));
+        Some(of_user.len() == 1)
+    }
+
+    /// Says whether it was the user's last.
+    pub fn exit(&self, ws: WsId, user: UserId) -> bool {
+        let mut sockets = self.sockets.lock();
+        let Some(of_user) = sockets.get_mut(&user) else { return false };
+        of_user.remove(&ws);
+        let last = of_user.is_empty();
+        if last {
+            sockets.remove(&user);
+        }
+        last
+    }
+
+    pub fn of(&self, user: UserId) -> Vec<(Actor, Arc<Outbox>)> {
+        self.sockets.lock().get(&user).map(|of_user| of_user.values().cloned().collect()).unwrap_or_default()
+    }
+
+    pub fn all(&self) -> Vec<Arc<Outbox>> {
+        self.sockets.lock().values().flat_map(|of_user| of_user.values().map(|(_, outbox)| outbox.clone())).collect()
+    }
+
+    pub fn has(&self, user: UserId) -> bool {
+        self.sockets.lock().contains_key(&user)
+    }
+}
