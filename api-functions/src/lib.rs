@@ -1,0 +1,52 @@
+//! api-functions: the public HTTP API as one router (contract, section 3). A handler extracts, makes one call to db-core,
+//! answers. The router knows no server, so that the same one runs as a plain server and as a Lambda function.
+
+mod caller;
+mod config;
+mod log;
+mod members;
+mod openapi;
+mod paging;
+mod people;
+mod rooms;
+
+use std::sync::Arc;
+
+use axum::Router;
+use db_api::DbApi;
+use service::{Metrics, Verifier, metrics::Outcome};
+use prometheus_client::metrics::{counter::Counter, family::Family};
+use utoipa_axum::router::OpenApiRouter;
+
+pub use config::{Config, serve};
+pub use openapi::document;
+
+/// What every handler works with.
+#[derive(Clone)]
+pub struct Api {
+    pub(crate) db: Arc<dyn DbApi>,
+    pub(crate) verifier: Verifier,
+    pub(crate) validations: Family<Outcome, Counter>,
+}
+
+impl Api {
+    pub fn new(db: Arc<dyn DbApi>, verifier: Verifier, metrics: &Metrics) -> Self {
+        let validations = metrics.register("api_jwt_validation", "Access tokens checked", Family::default());
+        Self { db, verifier, validations }
+    }
+}
+
+/// Every route, with its description: what is not described can't be served.
+fn described() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .merge(openapi::router())
+        .merge(people::router())
+        .merge(rooms::router())
+        .merge(members::router())
+        .merge(log::router())
+}
+
+pub fn router(api: Api) -> Router {
+    let (router, _) = described().split_for_parts();
+    router.fallback(http_contract::unknown_route).with_state(api)
+}

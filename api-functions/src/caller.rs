@@ -1,0 +1,83 @@
+//! Who asks, verified at this door again, and how the answer is told.
+
+use axum::{
+    Json,
+    extract::FromRequestParts,
+    response::{IntoResponse, Response},
+};
+use common::{Code, Problem, token::{Actor, Scope}};
+use db_api::{Answer, Call, Seen};
+use http::{HeaderValue, StatusCode, request::Parts};
+use http_contract::{Refused, headers};
+use serde::Serialize;
+use service::metrics::Outcome;
+
+use crate::Api;
+
+/// A verified caller who may read, and the circumstances of the call.
+pub struct Reader(pub Call);
+
+/// A verified caller who may also write.
+pub struct Writer(pub Call);
+
+async fn verified(parts: &Parts, api: &Api) -> Result<Actor, Problem> {
+    let checked = match headers::bearer(&parts.headers) {
+        Some(token) => api.verifier.verify(token).await,
+        None => Err(Problem::unauthenticated()),
+    };
+    let outcome = match &checked {
+        Ok(_) => "ok",
+        Err(problem) if problem.code == Code::TokenExpired => "expired",
+        Err(_) => "fail",
+    };
+    api.validations.get_or_create(&Outcome { outcome }).inc();
+    checked
+}
+
+async fn call(parts: &Parts, api: &Api, scope: Scope) -> Result<Call, Refused> {
+    let actor = verified(parts, api).await?;
+    actor.needs(scope)?;
+    let traceparent = headers::traceparent(&parts.headers).map(str::to_owned);
+    Ok(Call::of(actor).traced(traceparent).having_seen(headers::seen(&parts.headers)))
+}
+
+impl FromRequestParts<Api> for Reader {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Refused> {
+        call(parts, api, Scope::Read).await.map(Reader)
+    }
+}
+
+impl FromRequestParts<Api> for Writer {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Refused> {
+        call(parts, api, Scope::Write).await.map(Writer)
+    }
+}
+
+/// What a handler answers.
+pub type Answered = Result<Response, Refused>;
+
+/// 200 with the object.
+pub fn ok<T: Serialize>(answer: Answer<T>) -> Answered {
+    with(StatusCode::OK, answer)
+}
+
+/// A status with the object, and with `chat-seen` after a write.
+pub fn with<T: Serialize>(status: StatusCode, answer: Answer<T>) -> Answered {
+    Ok(told((status, Json(answer.value)).into_response(), answer.seen))
+}
+
+/// 204.
+pub fn done<T>(answer: Answer<T>) -> Answered {
+    Ok(told(StatusCode::NO_CONTENT.into_response(), answer.seen))
+}
+
+fn told(mut response: Response, seen: Option<Seen>) -> Response {
+    if let Some(seen) = seen.and_then(|seen| HeaderValue::from_str(&seen.0).ok()) {
+        response.headers_mut().insert(headers::CHAT_SEEN, seen);
+    }
+    response
+}

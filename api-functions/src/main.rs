@@ -1,0 +1,23 @@
+//! api-functions as a plain server, for clusters and laptops. `--openapi` prints the API's description instead.
+
+use std::sync::Arc;
+
+use common::service_token::Service;
+use db_client::DbClient;
+use service::{Env, Listeners, Verifier, shutdown, telemetry};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    if std::env::args().any(|argument| argument == "--openapi") {
+        print!("{}", api_functions::document());
+        return Ok(());
+    }
+    let config = api_functions::Config::read(Env::of_process())?;
+    telemetry::start(&config.common.pod);
+    let listeners = Listeners::open(&config.common).await?;
+    let stop = shutdown::on_signals()?;
+    let db = Arc::new(DbClient::new(&config.db_core_url, Service::ApiFunctions, config.service_key));
+    let verifier = Verifier::start(config.issuer, config.jwks_url);
+    api_functions::serve(config.common, db, verifier, listeners, stop).await;
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! The API's description (OpenAPI 3.1), made from the routes themselves.
+
+use axum::{Json, extract::State, response::IntoResponse};
+use common::{Code, problem::FieldError};
+use db_api::{Call, types::Nothing};
+use serde::Serialize;
+use utoipa::{
+    IntoResponses, OpenApi, ToSchema,
+    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{Api, caller::Answered};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Distributed chat: HTTP API", description = "The public contract, section 3.", license(name = "MIT", identifier = "MIT")),
+    servers((url = "/", description = "The one origin")),
+    security(("bearer" = [])),
+    components(schemas(ProblemBody)),
+    modifiers(&Bearer)
+)]
+struct Description;
+
+struct Bearer;
+
+impl utoipa::Modify for Bearer {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        openapi.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+pub fn base() -> utoipa::openapi::OpenApi {
+    Description::openapi()
+}
+
+/// Problem details (RFC 9457).
+#[derive(ToSchema)]
+#[schema(as = Problem)]
+#[allow(dead_code, reason = "it describes what http-contract writes")]
+pub struct ProblemBody {
+    r#type: String,
+    title: String,
+    status: u16,
+    code: Code,
+    detail: String,
+    #[schema(rename = "requestId")]
+    request_id: String,
+    #[schema(required = false)]
+    errors: Vec<FieldError>,
+}
+
+macro_rules! problems {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $status:literal $what:literal),* }) => {
+        $(#[$doc])*
+        #[derive(IntoResponses)]
+        #[allow(dead_code, reason = "it describes")]
+        pub enum $name {
+            $(#[response(status = $status, description = $what, content_type = "application/problem+json")]
+            $variant(ProblemBody)),*
+        }
+    };
+}
+
+problems!(
+    /// What any call with a token can be refused with.
+    Reading {
+        Invalid = 400 "`invalid-request`",
+        Unauthenticated = 401 "`unauthenticated`, `token-expired`",
+        Forbidden = 403 "`forbidden`",
+        Limited = 429 "`rate-limited`",
+        Internal = 500 "`internal`",
+        Unavailable = 503 "`unavailable`"
+    }
+);
+
+problems!(
+    /// What a call with a body can be refused with.
+    Writing {
+        Invalid = 400 "`invalid-request`",
+        Unauthenticated = 401 "`unauthenticated`, `token-expired`",
+        Forbidden = 403 "`forbidden`, `not-a-member`",
+        TooLarge = 413 "`payload-too-large`",
+        MediaType = 415 "`unsupported-media-type`",
+        Limited = 429 "`rate-limited`",
+        Internal = 500 "`internal`",
+        Unavailable = 503 "`unavailable`"
+    }
+);
+
+problems!(
+    /// What a call about a room can be refused with.
+    InRooms {
+        Invalid = 400 "`invalid-request`",
+        Unauthenticated = 401 "`unauthenticated`, `token-expired`",
+        Forbidden = 403 "`forbidden`, `not-a-member`",
+        NotFound = 404 "`not-found`",
+        Conflict = 409 "`conflict`, `stale-epoch`",
+        Limited = 429 "`rate-limited`",
+        Internal = 500 "`internal`",
+        Unavailable = 503 "`unavailable`"
+    }
+);
+
+pub fn router() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(health)).routes(routes!(description))
+}
+
+/// How the system does.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct HealthBody {
+    /// `ok`, `degraded` (slower, nothing is lost), or `unavailable` (no writes).
+    status: &'static str,
+    database: bool,
+    cache: bool,
+    /// An acknowledged write survives the loss of the database leader.
+    replicated: bool,
+}
+
+/// Whether the core answers, and what an acknowledgement is worth.
+#[utoipa::path(get, path = "/api/health", tag = "system", security(()), responses((status = 200, body = HealthBody)))]
+async fn health(State(api): State<Api>) -> Answered {
+    let call = Call::anonymous().within(common::limits::HEALTH_DEADLINE);
+    let health = api.db.health(call, Nothing {}).await.ok().map(|answer| answer.value);
+    let body = match health {
+        Some(health) => HealthBody {
+            status: if !health.database { "unavailable" } else if health.cache { "ok" } else { "degraded" },
+            database: health.database,
+            cache: health.cache,
+            replicated: health.replicated,
+        },
+        None => HealthBody { status: "unavailable", database: false, cache: false, replicated: false },
+    };
+    Ok(Json(body).into_response())
+}
+
+/// This description.
+#[utoipa::path(get, path = "/api/openapi.json", tag = "system", security(()), responses((status = 200, body = serde_json::Value)))]
+async fn description() -> Answered {
+    Ok(([("content-type", "application/json")], document()).into_response())
+}
+
+/// The description as it is committed: pretty JSON with a newline at its end.
+pub fn document() -> String {
+    let (_, openapi) = crate::described().split_for_parts();
+    // The description is plain data: it always serialises.
+    openapi.to_pretty_json().unwrap_or_default() + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_committed_description_is_the_present_one() {
+        let committed = include_str!("../openapi.json");
+        assert!(committed == super::document(), "openapi.json has drifted: write it with `cargo run -p api-functions -- --openapi`");
+    }
+}
