@@ -1,0 +1,89 @@
+//! A private Redis, without persistence: what it holds may be lost at any time.
+
+use std::{
+    fs,
+    io::{Read, Write},
+    net::TcpStream,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context, anyhow};
+use rustix::process::Signal;
+
+use crate::{
+    process::{await_ready, free_port, on_path, stop},
+    secret,
+};
+
+const START: Duration = Duration::from_secs(10);
+const STOP: Duration = Duration::from_secs(5);
+
+pub struct Redis {
+    child: Child,
+    url: String,
+}
+
+impl Redis {
+    /// Starts a Redis with its files in a folder.
+    ///
+    /// # Errors
+    /// When there is no program, or the server doesn't come up; with its last words.
+    pub fn start(folder: &Path) -> anyhow::Result<Self> {
+        let program = std::env::var_os("CHAT_REDIS_SERVER").map(PathBuf::from).or_else(|| on_path("redis-server"));
+        let program = program
+            .ok_or_else(|| anyhow!("there is no redis-server on this machine; as root: apt-get install redis-server"))?;
+        fs::create_dir_all(folder)?;
+        let (port, password) = (free_port()?, secret());
+        let (config, log) = (folder.join("redis.conf"), folder.join("redis.log"));
+        let settings = format!(
+            "port {port}\nbind 127.0.0.1\nrequirepass {password}\nsave \"\"\nappendonly no\ndir {}\n",
+            folder.canonicalize()?.display()
+        );
+        fs::write(&config, settings)?;
+        fs::set_permissions(&config, fs::Permissions::from_mode(0o600))?;
+        let file = fs::File::create(&log)?;
+        let mut child = Command::new(program)
+            .arg(&config)
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .spawn()
+            .context("cannot run redis-server")?;
+        if let Err(error) = await_ready(&mut child, "Redis", &log, START, || answers(port)) {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(error);
+        }
+        Ok(Self { child, url: format!("redis://:{password}@127.0.0.1:{port}") })
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = stop(self.child.id(), Signal::TERM, STOP);
+        let _ = self.child.wait();
+    }
+}
+
+/// Any answer will do: without the password it is a refusal.
+fn answers(port: u16) -> bool {
+    let ask = || -> std::io::Result<usize> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(1)))?;
+        stream.write_all(b"PING\r\n")?;
+        stream.read(&mut [0; 16])
+    };
+    ask().is_ok_and(|read| read > 0)
+}
