@@ -10,5 +10,5 @@ mod outbox;
 mod rooms;
 pub mod socket;
 
-pub use config::{Config, serve};
+pub use config::{Config, serve, settings};
 pub use gateway::Gateway;

@@ -29,6 +29,14 @@ pub fn client() -> HttpClient {
         .build(connector)
 }
 
+/// A request without a body.
+///
+/// # Errors
+/// When the text is no URL.
+pub fn get(url: &str) -> Result<Request<Full<Bytes>>, NoAnswer> {
+    Request::get(url).body(Full::default()).map_err(|error| NoAnswer(error.to_string()))
+}
+
 /// Sends a request and reads the whole answer, of at most `limit` bytes, before the deadline.
 ///
 /// # Errors

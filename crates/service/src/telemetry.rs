@@ -14,10 +14,22 @@ use tracing_subscriber::{
 
 /// Starts logging to standard error: the one process-global state. A second call changes nothing.
 pub fn start(pod: &str) {
+    start_with(pod, std::io::stderr);
+}
+
+/// As [`start`], into a file.
+pub fn start_in(pod: &str, file: std::fs::File) {
+    start_with(pod, std::sync::Mutex::new(file));
+}
+
+fn start_with<W>(pod: &str, writer: W)
+where
+    W: for<'a> tracing_subscriber::fmt::MakeWriter<'a> + Send + Sync + 'static,
+{
     let filter = EnvFilter::try_from_env("CHAT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt::layer()
         .event_format(JsonLines { pod: pod.to_owned() })
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
         .with_filter(filter);
     let _ = tracing_subscriber::registry().with(lines).try_init();
 }

@@ -2,20 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use common::{
     Problem,
     jwk::{Jwks, KeySet},
     limits,
     token::{self, Actor, TokenError},
 };
-use http::Request;
-use http_body_util::Full;
 use parking_lot::RwLock;
 use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
-    client::{HttpClient, NoAnswer, call, client},
+    client::{HttpClient, NoAnswer, call, client, get},
     minted,
 };
 
@@ -77,9 +74,7 @@ impl Verifier {
 
 impl Shared {
     async fn fetch(&self) -> Result<(), NoAnswer> {
-        let request = Request::get(&self.url).body(Full::<Bytes>::default());
-        let request = request.map_err(|error| NoAnswer(error.to_string()))?;
-        let response = call(&self.client, request, limits::CALL_DEADLINE, JWKS_BYTES).await?;
+        let response = call(&self.client, get(&self.url)?, limits::CALL_DEADLINE, JWKS_BYTES).await?;
         if !response.status().is_success() {
             return Err(NoAnswer(format!("status {}", response.status())));
         }

@@ -1,0 +1,79 @@
+//! `stack`: starts and stops a development stack. `./dev` builds it and calls it.
+
+mod down;
+mod up;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+#[derive(Parser)]
+#[command(about = "A development stack: every service, with a Postgres of its own")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start everything and print `ready ADDRESS`
+    Up(Up),
+    /// Stop what `up` started on a folder
+    Down {
+        /// The folder of the stack
+        #[arg(long, default_value = ".dev/data")]
+        data: PathBuf,
+    },
+}
+
+#[derive(Clone, clap::Args)]
+pub struct Up {
+    /// Port of the one origin; 0 for any that is free
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// The folder that keeps data, keys and logs
+    #[arg(long, default_value = ".dev/data")]
+    data: PathBuf,
+    /// WebSocket gateways
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
+    gateways: u8,
+    /// Return once it is ready, and leave it running
+    #[arg(long)]
+    detach: bool,
+    /// One process, or each service in its own
+    #[arg(long, value_enum, default_value_t = Topology::Single)]
+    topology: Topology,
+    /// Use this Postgres instead of one of its own
+    #[arg(long, value_name = "URL")]
+    postgres: Option<String>,
+    /// Use this Redis
+    #[arg(long, value_name = "URL")]
+    redis: Option<String>,
+    /// Whether new accounts are taken
+    #[arg(long, default_value = "open", value_parser = ["open", "closed"])]
+    registration: String,
+    /// The built page
+    #[arg(long, default_value = "web/dist")]
+    web_root: PathBuf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Topology {
+    Single,
+    Split,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Up(arguments) if arguments.detach => up::detached(&arguments),
+        Command::Up(arguments) => up::run(arguments),
+        Command::Down { data } => down::run(&data),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

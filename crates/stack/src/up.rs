@@ -1,0 +1,189 @@
+//! Starts a stack, says when it is ready, and stops it in order.
+
+use std::{
+    io::Write,
+    net::SocketAddr,
+    os::unix::process::CommandExt,
+    path::Path,
+    process::{Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use local_servers::{Postgres, Redis};
+use service::{CancellationToken, client, shutdown, telemetry};
+use stack::{Endpoints, Folder, Settings, single::Single, split::Split};
+
+use crate::{Topology, Up};
+
+const READY: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(50);
+
+fn progress(text: &str) {
+    eprintln!("  {text}");
+}
+
+pub fn run(arguments: Up) -> anyhow::Result<()> {
+    let folder = Folder::take(&arguments.data)?;
+    Endpoints::remove(folder.path());
+    telemetry::start_in("stack", folder.log("stack")?);
+    let postgres = match &arguments.postgres {
+        Some(_) => None,
+        None => {
+            progress("starting Postgres");
+            Some(Postgres::start(&folder.path().join("postgres"))?)
+        }
+    };
+    let redis = if arguments.topology == Topology::Split && arguments.redis.is_none() {
+        progress("starting Redis");
+        Some(Redis::start(&folder.path().join("redis"))?)
+    } else {
+        None
+    };
+    let own_postgres = postgres.as_ref().map(|postgres| postgres.url().to_owned());
+    let own_redis = redis.as_ref().map(|redis| redis.url().to_owned());
+    let settings = Settings {
+        port: arguments.port,
+        gateways: usize::from(arguments.gateways),
+        postgres_url: arguments.postgres.or(own_postgres).context("there is no Postgres")?,
+        redis_url: arguments.redis.or(own_redis),
+        registration: arguments.registration,
+        web_root: arguments.web_root.canonicalize().ok(),
+    };
+    let mut servers = Vec::new();
+    servers.extend(postgres.as_ref().map(|postgres| ("postgres", postgres.pid())));
+    servers.extend(redis.as_ref().map(|redis| ("redis", redis.pid())));
+    let runtime = tokio::runtime::Runtime::new()?;
+    let done = runtime.block_on(async {
+        let stop = shutdown::on_signals()?;
+        match arguments.topology {
+            Topology::Single => run_single(&settings, &folder, &servers, stop).await,
+            Topology::Split => run_split(&settings, &folder, &servers, stop).await,
+        }
+    });
+    Endpoints::remove(folder.path());
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    // The services are gone; now what they stood on.
+    drop(redis);
+    drop(postgres);
+    done
+}
+
+async fn run_single(
+    settings: &Settings,
+    folder: &Folder,
+    servers: &[(&str, u32)],
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    progress("starting the services");
+    let running = Single::start(settings, folder, stop.clone()).await?;
+    let mut endpoints = running.endpoints.clone();
+    endpoints.pids.extend(servers.iter().map(|(name, pid)| ((*name).to_owned(), vec![*pid])));
+    let announced = announce(&endpoints, folder, &stop).await;
+    if announced.is_err() {
+        stop.cancel();
+    }
+    running.ended().await;
+    announced
+}
+
+async fn run_split(
+    settings: &Settings,
+    folder: &Folder,
+    servers: &[(&str, u32)],
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    progress("starting the services, each as a process");
+    let mut running = Split::start(settings, folder)?;
+    let mut endpoints = running.endpoints.clone();
+    let pids = |mut pids: std::collections::BTreeMap<String, Vec<u32>>| {
+        pids.extend(servers.iter().map(|(name, pid)| ((*name).to_owned(), vec![*pid])));
+        pids
+    };
+    endpoints.pids = pids(running.pids());
+    let announced = announce(&endpoints, folder, &stop).await;
+    if announced.is_ok() {
+        let rewrite = |now| {
+            let now = Endpoints { pids: pids(now), ..endpoints.clone() };
+            if let Err(error) = now.write(folder.path()) {
+                tracing::warn!(%error, "endpoints.json could not be written");
+            }
+        };
+        running.supervise(folder, &stop, rewrite).await?;
+    }
+    tokio::task::block_in_place(|| running.end());
+    announced
+}
+
+/// Waits until everything answers, then says so.
+async fn announce(endpoints: &Endpoints, folder: &Folder, stop: &CancellationToken) -> anyhow::Result<()> {
+    let until = Instant::now() + READY;
+    while let Some(missing) = missing(endpoints).await {
+        if stop.is_cancelled() {
+            bail!("stopped before it was ready");
+        }
+        if Instant::now() > until {
+            bail!("not ready within {READY:?}: {missing}; the logs are in {}", folder.logs().display());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    endpoints.write(folder.path())?;
+    println!("ready {}", endpoints.web);
+    std::io::stdout().flush()?;
+    Ok(())
+}
+
+/// What does not answer yet.
+async fn missing(endpoints: &Endpoints) -> Option<String> {
+    let client = client::client();
+    for (name, metrics) in &endpoints.metrics {
+        let url = metrics.replace("/metrics", "/readyz");
+        let request = service::client::get(&url).ok()?;
+        match client::call(&client, request, Duration::from_secs(2), 64 * 1024).await {
+            Ok(response) if response.status().is_success() => {}
+            Ok(response) => return Some(format!("{name}: {}", String::from_utf8_lossy(response.body()).trim())),
+            Err(error) => return Some(format!("{name}: {error}")),
+        }
+    }
+    None
+}
+
+/// Starts the same in the background, with its words in a log, and returns when it is ready.
+pub fn detached(arguments: &Up) -> anyhow::Result<()> {
+    if Folder::is_taken(&arguments.data) {
+        // Says where it runs.
+        return Folder::take(&arguments.data).map(drop);
+    }
+    std::fs::create_dir_all(arguments.data.join("logs"))?;
+    Endpoints::remove(&arguments.data);
+    let log = arguments.data.join("logs/up.log");
+    let output = std::fs::File::create(&log)?;
+    let words = std::env::args_os().skip(1).filter(|word| word != "--detach");
+    let mut child = Command::new(std::env::current_exe()?)
+        .args(words)
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        .spawn()?;
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait()? {
+            bail!("it did not start ({status}):\n{}", std::fs::read_to_string(&log)?.trim());
+        }
+        if let Some(address) = ready_line(&log) {
+            println!("ready {address}");
+            return Ok(());
+        }
+        if started.elapsed() > READY * 3 {
+            bail!("not ready after {:?}; see {}", started.elapsed(), log.display());
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+fn ready_line(log: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(log).ok()?;
+    let address = text.lines().find_map(|line| line.strip_prefix("ready http://"))?;
+    address.parse::<SocketAddr>().ok().map(|address| format!("http://{address}"))
+}
