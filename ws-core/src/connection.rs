@@ -114,7 +114,11 @@ impl Running<'_> {
                     Vec::new()
                 }
                 Turn::Read(Ok(Message::Ping(_) | Message::Frame(_))) => Vec::new(),
-                Turn::Read(Ok(Message::Close(_))) | Turn::Gone => return None,
+                Turn::Read(Ok(Message::Close(_))) => {
+                    stream.answer_close().await;
+                    return None;
+                }
+                Turn::Gone => return None,
                 Turn::Read(Err(error)) => return code_of(&error),
                 Turn::Close(code) => return Some(code),
                 Turn::Stalled(Stalled) => return Some(CloseCode::TooSlow),

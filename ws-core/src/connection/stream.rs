@@ -140,6 +140,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Stream<IO> {
         }
     }
 
+    /// Lets the answer to the client's close go out.
+    pub async fn answer_close(&mut self) {
+        let flushed = std::future::poll_fn(|cx| Pin::new(&mut self.ws).poll_flush(cx));
+        let _ = tokio::time::timeout(CLOSING, flushed).await;
+    }
+
     /// Says why, and waits a moment for the client to hear it.
     pub async fn close(mut self, code: CloseCode) {
         let frame = CloseFrame { code: WireCode::from(code.number()), reason: "".into() };

@@ -1,0 +1,47 @@
+// The database goes away and comes back: a clear answer meanwhile, and everything goes on by itself.
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { Socket, assertProblem, endpoints, person, room, say, uuid } from "./lib.mjs";
+
+/** The server and its children: stopping the first alone would leave the others answering. */
+function family(pid) {
+  const parents = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map((name) => {
+    try {
+      return [Number(name), Number(readFileSync(`/proc/${name}/stat`, "utf8").split(") ")[1].split(" ")[1])];
+    } catch {
+      return [0, 0];
+    }
+  });
+  return [pid, ...parents.filter(([, parent]) => parent === pid).map(([child]) => child)];
+}
+
+test("Postgres gone for five seconds: 503 with Retry-After, then all goes on", async () => {
+  const ada = await person("ada");
+  const here = await room(ada);
+  const socket = await Socket.open(ada);
+  await socket.join(here.id);
+  assert.equal((await socket.say(here.id, "before")).seq, 2);
+  const stopped = family(endpoints().pids.postgres[0]);
+  stopped.forEach((pid) => process.kill(pid, "SIGSTOP"));
+  const messageId = uuid();
+  try {
+    const five = new Promise((resolve) => setTimeout(resolve, 5_000));
+    const [over, frame] = await Promise.all([say(ada, here.id, "meanwhile"), socket.say(here.id, "kept", messageId)]);
+    assertProblem(over, 503, "unavailable");
+    assert.equal(frame.code, "unavailable");
+    assert.ok(frame.retryAfterMs > 0);
+    await five;
+  } finally {
+    stopped.forEach((pid) => process.kill(pid, "SIGCONT"));
+  }
+  let ack;
+  do {
+    ack = await socket.say(here.id, "kept", messageId);
+    if (ack.type !== "ack") await new Promise((resolve) => setTimeout(resolve, 200));
+  } while (ack.type !== "ack");
+  const { items } = (await ada.as("GET", `/api/rooms/${here.id}/events`)).json;
+  assert.equal(items.filter((event) => event.messageId === messageId).length, 1, "one message, however often it was sent");
+  assert.deepEqual(items.map((event) => event.seq), items.map((_, n) => n + 1));
+  await socket.close();
+});
