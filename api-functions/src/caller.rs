@@ -5,7 +5,10 @@ use axum::{
     extract::FromRequestParts,
     response::{IntoResponse, Response},
 };
-use common::{Code, Problem, token::{Actor, Scope}};
+use common::{
+    Code, Problem,
+    token::{Actor, Scope},
+};
 use db_api::{Answer, Call, Seen};
 use http::{HeaderValue, StatusCode, request::Parts};
 use http_contract::{Refused, headers};
@@ -38,7 +41,9 @@ async fn call(parts: &Parts, api: &Api, scope: Scope) -> Result<Call, Refused> {
     let actor = verified(parts, api).await?;
     actor.needs(scope)?;
     let traceparent = headers::traceparent(&parts.headers).map(str::to_owned);
-    Ok(Call::of(actor).traced(traceparent).having_seen(headers::seen(&parts.headers)))
+    Ok(Call::of(actor)
+        .traced(traceparent)
+        .having_seen(headers::seen(&parts.headers)))
 }
 
 impl FromRequestParts<Api> for Reader {

@@ -55,7 +55,13 @@ pub async fn serve(
     let public = door.keep(router(Api::new(db, verifier.clone(), &metrics)));
     let ready = ready(move || {
         let ready = verifier.is_ready();
-        async move { if ready { Ok(()) } else { Err("there are no keys to verify tokens with".to_owned()) } }
+        async move {
+            if ready {
+                Ok(())
+            } else {
+                Err("there are no keys to verify tokens with".to_owned())
+            }
+        }
     });
     tokio::join!(
         service::serve(listeners.public, public, stop.clone()),

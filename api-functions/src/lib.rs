@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use db_api::DbApi;
-use service::{Metrics, Verifier, metrics::Outcome};
 use prometheus_client::metrics::{counter::Counter, family::Family};
+use service::{Metrics, Verifier, metrics::Outcome};
 use utoipa_axum::router::OpenApiRouter;
 
 pub use config::{Config, serve};
@@ -32,7 +32,11 @@ pub struct Api {
 impl Api {
     pub fn new(db: Arc<dyn DbApi>, verifier: Verifier, metrics: &Metrics) -> Self {
         let validations = metrics.register("api_jwt_validation", "Access tokens checked", Family::default());
-        Self { db, verifier, validations }
+        Self {
+            db,
+            verifier,
+            validations,
+        }
     }
 }
 

@@ -26,7 +26,10 @@ use crate::{
 };
 
 pub fn router() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(history, send)).routes(routes!(message)).routes(routes!(events))
+    OpenApiRouter::new()
+        .routes(routes!(history, send))
+        .routes(routes!(message))
+        .routes(routes!(events))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -72,8 +75,21 @@ async fn history(
     Query(query): Query<HistoryQuery>,
 ) -> Answered {
     let limit = within(query.limit, limits::PAGE_ITEMS, limits::PAGE_ITEMS_MAX)?;
-    let page = api.db.history(call, History { room_id, place: query.place()?, limit }).await?;
-    ok(page.map(|page| MessagePage { items: page.items, has_more: page.has_more }))
+    let page = api
+        .db
+        .history(
+            call,
+            History {
+                room_id,
+                place: query.place()?,
+                limit,
+            },
+        )
+        .await?;
+    ok(page.map(|page| MessagePage {
+        items: page.items,
+        has_more: page.has_more,
+    }))
 }
 
 /// Exactly one of `message` and `envelope`.
@@ -103,7 +119,10 @@ impl SendBody {
             (Some(_), Some(_)) => return Err(Problem::field("/envelope", "goes without `message`")),
         };
         if self.mentions.len() > limits::MENTIONS {
-            return Err(Problem::field("/mentions", format!("at most {} members", limits::MENTIONS)));
+            return Err(Problem::field(
+                "/mentions",
+                format!("at most {} members", limits::MENTIONS),
+            ));
         }
         Ok(Draft {
             actor: call.actor.clone().ok_or_else(Problem::unauthenticated)?,
@@ -135,8 +154,14 @@ async fn send(
         Some(Outcome::Refused(refusal)) => return Err(refusal.into()),
         None => return Err(Refusal::Internal.into()),
     };
-    let status = if appended.repeated { StatusCode::OK } else { StatusCode::CREATED };
-    let message = appended.current.map_or_else(|| Message::from(appended.event), |current| *current);
+    let status = if appended.repeated {
+        StatusCode::OK
+    } else {
+        StatusCode::CREATED
+    };
+    let message = appended
+        .current
+        .map_or_else(|| Message::from(appended.event), |current| *current);
     with(status, Answer { value: message, seen })
 }
 

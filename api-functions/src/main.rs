@@ -16,7 +16,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     telemetry::start(&config.common.pod);
     let listeners = Listeners::open(&config.common).await?;
     let stop = shutdown::on_signals()?;
-    let db = Arc::new(DbClient::new(&config.db_core_url, Service::ApiFunctions, config.service_key));
+    let db = Arc::new(DbClient::new(
+        &config.db_core_url,
+        Service::ApiFunctions,
+        config.service_key,
+    ));
     let verifier = Verifier::start(config.issuer, config.jwks_url);
     api_functions::serve(config.common, db, verifier, listeners, stop).await;
     Ok(())

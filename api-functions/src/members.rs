@@ -50,7 +50,16 @@ async fn members(
     PathId(room_id): PathId<RoomId>,
     Query(page): Query<PageQuery>,
 ) -> Answered {
-    ok(api.db.members(call, Members { room_id, paging: page.paging()? }).await?)
+    ok(api
+        .db
+        .members(
+            call,
+            Members {
+                room_id,
+                paging: page.paging()?,
+            },
+        )
+        .await?)
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -69,8 +78,21 @@ async fn add_member(
     PathId(room_id): PathId<RoomId>,
     Body(body): Body<AddMemberBody>,
 ) -> Answered {
-    let made = api.db.add_member(call, InRoomUser { room_id, user_id: body.user_id }).await?;
-    let status = if made.value.created { StatusCode::CREATED } else { StatusCode::OK };
+    let made = api
+        .db
+        .add_member(
+            call,
+            InRoomUser {
+                room_id,
+                user_id: body.user_id,
+            },
+        )
+        .await?;
+    let status = if made.value.created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
     with(status, made.map(|made| made.object))
 }
 

@@ -26,8 +26,14 @@ struct Bearer;
 
 impl utoipa::Modify for Bearer {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
-        openapi.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .build();
+        openapi
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("bearer", SecurityScheme::Http(scheme));
     }
 }
 
@@ -104,7 +110,9 @@ problems!(
 );
 
 pub fn router() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(health)).routes(routes!(description))
+    OpenApiRouter::new()
+        .routes(routes!(health))
+        .routes(routes!(description))
 }
 
 /// How the system does.
@@ -126,12 +134,23 @@ async fn health(State(api): State<Api>) -> Answered {
     let health = api.db.health(call, Nothing {}).await.ok().map(|answer| answer.value);
     let body = match health {
         Some(health) => HealthBody {
-            status: if !health.database { "unavailable" } else if health.cache { "ok" } else { "degraded" },
+            status: if !health.database {
+                "unavailable"
+            } else if health.cache {
+                "ok"
+            } else {
+                "degraded"
+            },
             database: health.database,
             cache: health.cache,
             replicated: health.replicated,
         },
-        None => HealthBody { status: "unavailable", database: false, cache: false, replicated: false },
+        None => HealthBody {
+            status: "unavailable",
+            database: false,
+            cache: false,
+            replicated: false,
+        },
     };
     Ok(Json(body).into_response())
 }
@@ -154,6 +173,9 @@ mod tests {
     #[test]
     fn the_committed_description_is_the_present_one() {
         let committed = include_str!("../openapi.json");
-        assert!(committed == super::document(), "openapi.json has drifted: write it with `cargo run -p api-functions -- --openapi`");
+        assert!(
+            committed == super::document(),
+            "openapi.json has drifted: write it with `cargo run -p api-functions -- --openapi`"
+        );
     }
 }

@@ -19,7 +19,10 @@ impl PageQuery {
     /// # Errors
     /// `invalid-request` for a limit out of range.
     pub fn paging(self) -> Result<Paging, Problem> {
-        Ok(Paging { limit: within(self.limit, limits::PAGE_ITEMS, limits::PAGE_ITEMS_MAX)?, cursor: self.cursor })
+        Ok(Paging {
+            limit: within(self.limit, limits::PAGE_ITEMS, limits::PAGE_ITEMS_MAX)?,
+            cursor: self.cursor,
+        })
     }
 }
 

@@ -20,7 +20,10 @@ use crate::{
 };
 
 pub fn router() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(me, update_me)).routes(routes!(find_users)).routes(routes!(user))
+    OpenApiRouter::new()
+        .routes(routes!(me, update_me))
+        .routes(routes!(find_users))
+        .routes(routes!(user))
 }
 
 /// My own profile.
@@ -41,7 +44,15 @@ struct UpdateMeBody {
 #[utoipa::path(patch, path = "/api/me", tag = "people", request_body = UpdateMeBody,
     responses((status = 200, body = User), Writing))]
 async fn update_me(State(api): State<Api>, Writer(call): Writer, Body(body): Body<UpdateMeBody>) -> Answered {
-    ok(api.db.update_me(call, UpdateMe { display_name: body.display_name }).await?)
+    ok(api
+        .db
+        .update_me(
+            call,
+            UpdateMe {
+                display_name: body.display_name,
+            },
+        )
+        .await?)
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -58,7 +69,11 @@ struct FindQuery {
     responses((status = 200, body = Page<User>), Reading))]
 async fn find_users(State(api): State<Api>, Reader(call): Reader, Query(find): Query<FindQuery>) -> Answered {
     let query = Start::parse(find.query).map_err(|bad| Problem::field("?query", bad.to_string()))?;
-    let paging = PageQuery { cursor: find.cursor, limit: find.limit }.paging()?;
+    let paging = PageQuery {
+        cursor: find.cursor,
+        limit: find.limit,
+    }
+    .paging()?;
     ok(api.db.find_users(call, FindUsers { query, paging }).await?)
 }
 

@@ -21,7 +21,10 @@ use crate::{
 };
 
 pub fn router() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(rooms, create_room)).routes(routes!(public_rooms)).routes(routes!(room))
+    OpenApiRouter::new()
+        .routes(routes!(rooms, create_room))
+        .routes(routes!(public_rooms))
+        .routes(routes!(room))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -81,8 +84,21 @@ struct PublicQuery {
 #[utoipa::path(get, path = "/api/rooms/public", tag = "rooms", params(PublicQuery),
     responses((status = 200, body = Page<Room>), Reading))]
 async fn public_rooms(State(api): State<Api>, Reader(call): Reader, Query(find): Query<PublicQuery>) -> Answered {
-    let paging = PageQuery { cursor: find.cursor, limit: find.limit }.paging()?;
-    ok(api.db.public_rooms(call, PublicRooms { query: find.query, paging }).await?)
+    let paging = PageQuery {
+        cursor: find.cursor,
+        limit: find.limit,
+    }
+    .paging()?;
+    ok(api
+        .db
+        .public_rooms(
+            call,
+            PublicRooms {
+                query: find.query,
+                paging,
+            },
+        )
+        .await?)
 }
 
 /// One room; of a public one anyone may see a preview.

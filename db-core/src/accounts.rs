@@ -37,7 +37,10 @@ fn words(scopes: &[Scope]) -> Vec<String> {
 }
 
 fn scopes(words: &[String]) -> Vec<Scope> {
-    ALL_SCOPES.into_iter().filter(|scope| words.contains(&self::words(&[*scope])[0])).collect()
+    ALL_SCOPES
+        .into_iter()
+        .filter(|scope| words.contains(&self::words(&[*scope])[0]))
+        .collect()
 }
 
 #[derive(sqlx::FromRow)]
@@ -71,7 +74,11 @@ struct Opened {
 
 impl Core {
     fn grant(&self, opened: Opened, now: Timestamp) -> SessionGrant {
-        let token = RefreshToken { user_id: opened.user.id, session_id: opened.session, counter: opened.counter };
+        let token = RefreshToken {
+            user_id: opened.user.id,
+            session_id: opened.session,
+            counter: opened.counter,
+        };
         SessionGrant {
             user: opened.user,
             session_id: opened.session,
@@ -92,21 +99,29 @@ impl Core {
         let hash = self.passwords.hash(request.password.into_string()).await?;
         let (user_id, session) = (UserId(minted::id()), SessionId(minted::id()));
         let username = request.username.clone();
-        let display_name = request.display_name.map_or_else(|| username.as_str().to_owned(), DisplayName::into_string);
+        let display_name = request
+            .display_name
+            .map_or_else(|| username.as_str().to_owned(), DisplayName::into_string);
         let device = request.device.map(|device| device.into_string());
-        let row = UserRow { id: user_id.0, username: username.into_string(), display_name };
+        let row = UserRow {
+            id: user_id.0,
+            username: username.into_string(),
+            display_name,
+        };
         let user = User::try_from(row)?;
         let written = user.clone();
         self.store
             .write(&call, move |pool| async move {
                 let mut tx = pool.begin().await.map_err(refuse)?;
-                let inserted = sqlx::query("insert into users (id, username, display_name, password_hash) values ($1, $2, $3, $4)")
-                    .bind(written.id.0)
-                    .bind(written.username.as_str())
-                    .bind(written.display_name.as_str())
-                    .bind(hash)
-                    .execute(&mut *tx)
-                    .await;
+                let inserted = sqlx::query(
+                    "insert into users (id, username, display_name, password_hash) values ($1, $2, $3, $4)",
+                )
+                .bind(written.id.0)
+                .bind(written.username.as_str())
+                .bind(written.display_name.as_str())
+                .bind(hash)
+                .execute(&mut *tx)
+                .await;
                 match inserted {
                     Ok(_) => {}
                     Err(error) if is_duplicate(&error) => return Err(Refusal::conflict("The username is taken.")),
@@ -116,7 +131,13 @@ impl Core {
                 tx.commit().await.map_err(refuse)
             })
             .await?;
-        let opened = Opened { user, role: AccountRole::User, scopes: ALL_SCOPES.into(), session, counter: 0 };
+        let opened = Opened {
+            user,
+            role: AccountRole::User,
+            scopes: ALL_SCOPES.into(),
+            session,
+            counter: 0,
+        };
         Ok(self.grant(opened, minted::now()))
     }
 
@@ -134,7 +155,9 @@ impl Core {
             self.store.read(&call, async { account.await.map_err(refuse) }).await?
         };
         // What can't be a password is checked like one, so that it takes as long.
-        let password = Password::parse(request.password).map(Password::into_string).unwrap_or_default();
+        let password = Password::parse(request.password)
+            .map(Password::into_string)
+            .unwrap_or_default();
         let stored = account.as_ref().map(|account| account.password_hash.clone());
         if !self.passwords.verify(password, stored).await? {
             self.failures.count(&name, request.client_address.as_deref());
@@ -148,7 +171,11 @@ impl Core {
         let user = User::try_from(account.user)?;
         let asked = request.scopes.unwrap_or_else(|| ALL_SCOPES.into());
         let granted: Vec<Scope> = ALL_SCOPES.into_iter().filter(|scope| asked.contains(scope)).collect();
-        let (session, user_id, device) = (SessionId(minted::id()), user.id, request.device.map(|d| d.into_string()));
+        let (session, user_id, device) = (
+            SessionId(minted::id()),
+            user.id,
+            request.device.map(|d| d.into_string()),
+        );
         let stored = granted.clone();
         self.store
             .write(&call, move |pool| async move {
@@ -157,12 +184,24 @@ impl Core {
                 tx.commit().await.map_err(refuse)
             })
             .await?;
-        Ok(self.grant(Opened { user, role, scopes: granted, session, counter: 0 }, minted::now()))
+        Ok(self.grant(
+            Opened {
+                user,
+                role,
+                scopes: granted,
+                session,
+                counter: 0,
+            },
+            minted::now(),
+        ))
     }
 
     pub(crate) async fn do_refresh(&self, call: Call, request: Refresh) -> Result<SessionGrant, Refusal> {
         // A forged token is refused before the database is asked.
-        let token = self.refresh_key.read(&request.refresh_token).map_err(|_| Refusal::Unauthenticated)?;
+        let token = self
+            .refresh_key
+            .read(&request.refresh_token)
+            .map_err(|_| Refusal::Unauthenticated)?;
         let key = request.idempotency_key.map(|key| key_hash(&token, &key));
         let rotated = self.store.write(&call, move |pool| rotate(pool, token, key)).await?;
         match rotated {
@@ -180,14 +219,24 @@ impl Core {
         let by_token = request.refresh_token.and_then(|text| self.refresh_key.read(&text).ok());
         let ended = match (by_token, &call.actor) {
             (Some(token), _) => (token.user_id, token.session_id),
-            (None, Some(Actor { user_id, session_id, .. })) => (*user_id, *session_id),
+            (
+                None,
+                Some(Actor {
+                    user_id, session_id, ..
+                }),
+            ) => (*user_id, *session_id),
             (None, None) => return Ok(Nothing {}),
         };
         let (user, session) = ended;
         self.store
             .write(&call, move |pool| async move {
                 let end = "update sessions set revoked_at = coalesce(revoked_at, now()) where user_id = $1 and id = $2";
-                sqlx::query(end).bind(user.0).bind(session.0).execute(&pool).await.map_err(refuse)
+                sqlx::query(end)
+                    .bind(user.0)
+                    .bind(session.0)
+                    .execute(&pool)
+                    .await
+                    .map_err(refuse)
             })
             .await?;
         self.announce_end(user, session);
@@ -195,7 +244,11 @@ impl Core {
     }
 
     fn announce_end(&self, user: UserId, session: SessionId) {
-        let notice = Notice { kind: NoticeKind::SessionRevoked, room_id: None, session_id: Some(session) };
+        let notice = Notice {
+            kind: NoticeKind::SessionRevoked,
+            room_id: None,
+            session_id: Some(session),
+        };
         self.announcer.offer(Announcement::notice(user, notice));
     }
 }
@@ -254,11 +307,22 @@ async fn rotate(pool: PgPool, token: RefreshToken, key: Option<Vec<u8>>) -> Resu
         spent_at: Timestamp(row.spent_at_ms),
         revoked: row.revoked || row.disabled,
     };
-    let successor = match judge(chain, token.counter, key.as_deref(), first_key.as_deref(), minted::now()) {
+    let successor = match judge(
+        chain,
+        token.counter,
+        key.as_deref(),
+        first_key.as_deref(),
+        minted::now(),
+    ) {
         Judgement::Refuse => return Ok(Rotated::Refused),
         Judgement::Revoke => {
             let end = "update sessions set revoked_at = now() where user_id = $1 and id = $2";
-            sqlx::query(end).bind(user).bind(session).execute(&mut *tx).await.map_err(refuse)?;
+            sqlx::query(end)
+                .bind(user)
+                .bind(session)
+                .execute(&mut *tx)
+                .await
+                .map_err(refuse)?;
             tx.commit().await.map_err(refuse)?;
             return Ok(Rotated::Revoked);
         }
@@ -266,7 +330,12 @@ async fn rotate(pool: PgPool, token: RefreshToken, key: Option<Vec<u8>>) -> Resu
         Judgement::Rotate => {
             let spend = "update sessions set counter = counter + 1, spent_at = now(), last_seen_at = now() \
                          where user_id = $1 and id = $2";
-            sqlx::query(spend).bind(user).bind(session).execute(&mut *tx).await.map_err(refuse)?;
+            sqlx::query(spend)
+                .bind(user)
+                .bind(session)
+                .execute(&mut *tx)
+                .await
+                .map_err(refuse)?;
             remember_use(&mut tx, user, session, counter, key).await?;
             chain.counter + 1
         }
@@ -310,9 +379,22 @@ async fn remember_use(
     let forget = "delete from refresh_uses where user_id = $1 and session_id = $2 \
                   and used_at <= now() - make_interval(secs => $3)";
     let life = limits::REFRESH_KEY_LIFE.as_secs_f64();
-    sqlx::query(forget).bind(user).bind(session).bind(life).execute(&mut **tx).await.map_err(refuse)?;
+    sqlx::query(forget)
+        .bind(user)
+        .bind(session)
+        .bind(life)
+        .execute(&mut **tx)
+        .await
+        .map_err(refuse)?;
     let Some(key) = key else { return Ok(()) };
     let remember = "insert into refresh_uses (user_id, session_id, counter, key_hash) values ($1, $2, $3, $4)";
-    sqlx::query(remember).bind(user).bind(session).bind(counter).bind(key).execute(&mut **tx).await.map_err(refuse)?;
+    sqlx::query(remember)
+        .bind(user)
+        .bind(session)
+        .bind(counter)
+        .bind(key)
+        .execute(&mut **tx)
+        .await
+        .map_err(refuse)?;
     Ok(())
 }

@@ -20,7 +20,10 @@ impl Announcer {
         tokio::spawn(async move {
             let mut batch = Vec::new();
             while queue.recv_many(&mut batch, BATCH).await > 0 {
-                let encoded = batch.drain(..).map(|announcement: Announcement| announcement.encoded()).collect();
+                let encoded = batch
+                    .drain(..)
+                    .map(|announcement: Announcement| announcement.encoded())
+                    .collect();
                 if let Err(error) = bus.publish(encoded).await {
                     tracing::warn!(%error, "announcements were lost; gateways will find the heads");
                 }

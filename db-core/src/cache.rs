@@ -128,7 +128,9 @@ impl ReadThrough {
     pub async fn written(&self, entries: &[Entry]) {
         let generation = *self.generation.read();
         for entry in entries {
-            self.invalidations.get_or_create(&Entity { entity: entry.entity() }).inc();
+            self.invalidations
+                .get_or_create(&Entity { entity: entry.entity() })
+                .inc();
         }
         let keys: Vec<String> = entries.iter().map(|entry| entry.key(generation)).collect();
         if let Err(error) = self.engine.delete(&keys).await {

@@ -97,7 +97,9 @@ pub async fn serve(
     let ready = ready(move || {
         let core = checked.clone();
         async move {
-            let health = core.do_health(db_api::Call::anonymous().within(common::limits::HEALTH_DEADLINE)).await;
+            let health = core
+                .do_health(db_api::Call::anonymous().within(common::limits::HEALTH_DEADLINE))
+                .await;
             match health {
                 Ok(health) if health.database => Ok(()),
                 _ => Err("the database does not answer".to_owned()),

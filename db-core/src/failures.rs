@@ -8,7 +8,12 @@ pub struct Failures(Cache<String, u32>);
 
 impl Default for Failures {
     fn default() -> Self {
-        Self(Cache::builder().max_capacity(limits::CACHE_ENTRIES).time_to_live(limits::LOGIN_WINDOW).build())
+        Self(
+            Cache::builder()
+                .max_capacity(limits::CACHE_ENTRIES)
+                .time_to_live(limits::LOGIN_WINDOW)
+                .build(),
+        )
     }
 }
 
@@ -23,7 +28,9 @@ impl Failures {
         let count = |key: &str| self.0.get(key).unwrap_or_default();
         let from_here = address.map(|address| count(&here(name, address))).unwrap_or_default();
         if from_here >= limits::LOGIN_FAILURES_HERE || count(name) >= limits::LOGIN_FAILURES {
-            return Err(Refusal::RateLimited { retry_after_ms: limits::LOGIN_WINDOW.as_millis() as u64 });
+            return Err(Refusal::RateLimited {
+                retry_after_ms: limits::LOGIN_WINDOW.as_millis() as u64,
+            });
         }
         Ok(())
     }
@@ -31,7 +38,9 @@ impl Failures {
     pub fn count(&self, name: &str, address: Option<&str>) {
         let keys = [Some(name.to_owned()), address.map(|address| here(name, address))];
         for key in keys.into_iter().flatten() {
-            self.0.entry(key).and_upsert_with(|entry| entry.map_or(1, |entry| entry.into_value() + 1));
+            self.0
+                .entry(key)
+                .and_upsert_with(|entry| entry.map_or(1, |entry| entry.into_value() + 1));
         }
     }
 }

@@ -27,7 +27,10 @@ impl Core {
     pub(crate) async fn do_open_rooms(&self, call: Call, request: OpenRooms) -> Result<Openings, Refusal> {
         let user = self.actor(&call)?.user_id;
         if request.rooms.len() > limits::ROOMS_PER_JOIN {
-            return Err(Refusal::invalid("/rooms", format!("at most {}", limits::ROOMS_PER_JOIN)));
+            return Err(Refusal::invalid(
+                "/rooms",
+                format!("at most {}", limits::ROOMS_PER_JOIN),
+            ));
         }
         let ids: Vec<Uuid> = request.rooms.iter().map(|room| room.room_id.0).collect();
         let opened = async {
@@ -68,14 +71,18 @@ impl Core {
             Some(after) if after > head_seq => (Vec::new(), true),
             Some(after) => self.newest_events(room.room_id, after, head_seq).await?,
         };
-        Ok(OpenedRoom { head_seq, log_id, member_count: row.member_count as u32, events, truncated })
+        Ok(OpenedRoom {
+            head_seq,
+            log_id,
+            member_count: row.member_count as u32,
+            events,
+            truncated,
+        })
     }
 
     /// The events after a place up to the head; of too many, the newest that fit a frame.
     async fn newest_events(&self, room: RoomId, after: Seq, head: Seq) -> Result<(Vec<Event>, bool), Refusal> {
-        let query = format!(
-            "select {EVENT} where room_id = $1 and seq > $2 and seq <= $3 order by seq desc limit $4"
-        );
+        let query = format!("select {EVENT} where room_id = $1 and seq > $2 and seq <= $3 order by seq desc limit $4");
         let rows = sqlx::query_as::<_, EventRow>(sqlx::AssertSqlSafe(query))
             .bind(room.0)
             .bind(after.as_i64())
@@ -85,8 +92,7 @@ impl Core {
             .await
             .map_err(refuse)?;
         let mut events = rows.into_iter().map(Event::try_from).collect::<Result<Vec<_>, _>>()?;
-        let truncated =
-            crate::people::next(&mut events, i64::from(limits::JOIN_EVENTS), |_| String::new()).is_some();
+        let truncated = crate::people::next(&mut events, i64::from(limits::JOIN_EVENTS), |_| String::new()).is_some();
         events.reverse();
         Ok((events, truncated))
     }
@@ -100,19 +106,37 @@ impl Core {
         .fetch_all(self.store.pool());
         let rows = self.store.read(&call, async { query.await.map_err(refuse) }).await?;
         let head = |(id, head, log): (Uuid, i64, Uuid)| {
-            Ok(Head { room_id: RoomId(id), head_seq: seq(head)?, log_id: LogId(log) })
+            Ok(Head {
+                room_id: RoomId(id),
+                head_seq: seq(head)?,
+                log_id: LogId(log),
+            })
         };
-        Ok(HeadList { heads: rows.into_iter().map(head).collect::<Result<_, Refusal>>()? })
+        Ok(HeadList {
+            heads: rows.into_iter().map(head).collect::<Result<_, Refusal>>()?,
+        })
     }
 
     pub(crate) async fn head_of(&self, call: &Call, room: RoomId) -> Result<(Seq, LogId), Refusal> {
         let heads = self.do_heads(call.clone(), Heads { rooms: vec![room] }).await?;
-        heads.heads.first().map(|head| (head.head_seq, head.log_id)).ok_or(Refusal::NotFound)
+        heads
+            .heads
+            .first()
+            .map(|head| (head.head_seq, head.log_id))
+            .ok_or(Refusal::NotFound)
     }
 
     pub(crate) async fn do_health(&self, call: Call) -> Result<Health, Refusal> {
         let writable = sqlx::query_scalar::<_, bool>("select not pg_is_in_recovery()").fetch_one(self.store.pool());
-        let database = self.store.read(&call, async { writable.await.map_err(refuse) }).await.unwrap_or(false);
-        Ok(Health { database, cache: self.cache.is_there().await, replicated: false })
+        let database = self
+            .store
+            .read(&call, async { writable.await.map_err(refuse) })
+            .await
+            .unwrap_or(false);
+        Ok(Health {
+            database,
+            cache: self.cache.is_there().await,
+            replicated: false,
+        })
     }
 }

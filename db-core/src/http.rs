@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use ::http::{HeaderMap, StatusCode, header};
 use axum::{
     Router,
     body::Bytes,
@@ -14,7 +15,6 @@ use common::{
     service_token::{Service, ServiceKey},
 };
 use db_api::{Call, DbApi, Refusal, contract::callers, with_operations};
-use ::http::{HeaderMap, StatusCode, header};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// The keys of the services that may call.
@@ -29,7 +29,10 @@ pub fn parse_keys(text: &str) -> Result<ServiceKeys, String> {
         .map(|pair| {
             let (name, key) = pair.trim().split_once('=').ok_or("must be a list of SERVICE=KEY")?;
             let service = Service::parse(name).ok_or_else(|| format!("`{name}` is no service"))?;
-            Ok((service, ServiceKey::new(service::config::key(key).map_err(|what| format!("{name}: {what}"))?)))
+            Ok((
+                service,
+                ServiceKey::new(service::config::key(key).map_err(|what| format!("{name}: {what}"))?),
+            ))
         })
         .collect()
 }
@@ -47,7 +50,10 @@ pub fn router(db: Arc<dyn DbApi>, keys: ServiceKeys) -> Router {
     Router::new()
         .route("/v1/{operation}", post(operation))
         .layer(DefaultBodyLimit::max(CALL_BYTES))
-        .with_state(Served { db, keys: Arc::new(keys) })
+        .with_state(Served {
+            db,
+            keys: Arc::new(keys),
+        })
 }
 
 #[derive(serde::Deserialize)]
@@ -60,11 +66,20 @@ struct Asked<T> {
 fn admit(served: &Served, headers: &HeaderMap, operation: &str) -> Result<(), StatusCode> {
     let allowed = callers(operation).ok_or(StatusCode::NOT_FOUND)?;
     let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = authorization.and_then(common::token::bearer).ok_or(StatusCode::UNAUTHORIZED)?;
+    let token = authorization
+        .and_then(common::token::bearer)
+        .ok_or(StatusCode::UNAUTHORIZED)?;
     let now = service::minted::now();
-    let caller = served.keys.iter().find(|(service, key)| key.verifies(token, **service, now));
+    let caller = served
+        .keys
+        .iter()
+        .find(|(service, key)| key.verifies(token, **service, now));
     let (service, _) = caller.ok_or(StatusCode::UNAUTHORIZED)?;
-    if allowed.contains(service) { Ok(()) } else { Err(StatusCode::FORBIDDEN) }
+    if allowed.contains(service) {
+        Ok(())
+    } else {
+        Err(StatusCode::FORBIDDEN)
+    }
 }
 
 async fn operation(
@@ -82,7 +97,7 @@ async fn operation(
             match operation.as_str() {
                 $(stringify!($name) => match parse(&body) {
                     Ok(Asked { call, request }) => reply(served.db.$name(call, request).await),
-                    Err(response) => response,
+                    Err(refusal) => reply::<()>(Err(refusal)),
                 },)*
                 _ => StatusCode::NOT_FOUND.into_response(),
             }
@@ -91,10 +106,10 @@ async fn operation(
     with_operations!(dispatch)
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<Asked<T>, Response> {
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<Asked<T>, Refusal> {
     serde_json::from_slice(body).map_err(|error| {
         tracing::error!(%error, "a service's call can't be read");
-        reply::<()>(Err(Refusal::Internal))
+        Refusal::Internal
     })
 }
 

@@ -98,7 +98,9 @@ impl Core {
             failures: Failures::default(),
             refresh_key: parts.refresh_key,
             registration: parts.registration,
-            latency: parts.metrics.register("db_query_latency_seconds", "Logical reads and writes", latency),
+            latency: parts
+                .metrics
+                .register("db_query_latency_seconds", "Logical reads and writes", latency),
         }))
     }
 

@@ -36,10 +36,17 @@ struct AppendRow {
 fn refusal(outcome: &str) -> Refusal {
     match outcome {
         "not-found" => Refusal::NotFound,
-        "not-a-member-public" => Refusal::NotAMember { visibility: common::room::Visibility::Public },
-        "not-a-member-private" => Refusal::NotAMember { visibility: common::room::Visibility::Private },
+        "not-a-member-public" => Refusal::NotAMember {
+            visibility: common::room::Visibility::Public,
+        },
+        "not-a-member-private" => Refusal::NotAMember {
+            visibility: common::room::Visibility::Private,
+        },
         "conflict" => Refusal::conflict("Somebody else's message has this id."),
-        "wrong-content" => Refusal::invalid("/message", "is what a plaintext room takes; a sealed one takes `envelope`"),
+        "wrong-content" => Refusal::invalid(
+            "/message",
+            "is what a plaintext room takes; a sealed one takes `envelope`",
+        ),
         "stale-epoch" => Refusal::StaleEpoch,
         "wrong-reply" => Refusal::invalid("/replyTo", "is no message of this room"),
         "wrong-mentions" => Refusal::invalid("/mentions", "names somebody who is not in this room"),
@@ -69,22 +76,43 @@ fn syntax(draft: &Draft) -> Option<Refusal> {
 impl Core {
     pub(crate) async fn do_append(&self, call: Call, request: Append) -> Reply<AppendOutcome> {
         if request.drafts.len() > limits::DRAFTS_PER_APPEND {
-            return Err(Refusal::invalid("/drafts", format!("at most {}", limits::DRAFTS_PER_APPEND)));
+            return Err(Refusal::invalid(
+                "/drafts",
+                format!("at most {}", limits::DRAFTS_PER_APPEND),
+            ));
         }
-        let mut outcomes: Vec<Option<Outcome>> =
-            request.drafts.iter().map(|draft| syntax(draft).map(Outcome::Refused)).collect();
-        let good: Vec<(usize, &Draft)> =
-            request.drafts.iter().enumerate().filter(|(at, _)| outcomes[*at].is_none()).collect();
+        let mut outcomes: Vec<Option<Outcome>> = request
+            .drafts
+            .iter()
+            .map(|draft| syntax(draft).map(Outcome::Refused))
+            .collect();
+        let good: Vec<(usize, &Draft)> = request
+            .drafts
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| outcomes[*at].is_none())
+            .collect();
         match self.append_together(&call, &good).await {
-            Ok(settled) => settled.into_iter().for_each(|(at, outcome)| outcomes[at] = Some(outcome)),
+            Ok(settled) => settled
+                .into_iter()
+                .for_each(|(at, outcome)| outcomes[at] = Some(outcome)),
             // One draft must not spoil the others: each by itself (consistency rule 3).
             Err(Refusal::Internal) if good.len() > 1 => {
                 self.append_singly(&call, &good, &mut outcomes).await;
             }
-            Err(refusal) => good.iter().for_each(|(at, _)| outcomes[*at] = Some(Outcome::Refused(refusal.clone()))),
+            Err(refusal) => good
+                .iter()
+                .for_each(|(at, _)| outcomes[*at] = Some(Outcome::Refused(refusal.clone()))),
         }
-        let outcomes = outcomes.into_iter().map(|outcome| outcome.unwrap_or(Outcome::Refused(Refusal::Internal)));
-        Ok(Answer::written(AppendOutcome { outcomes: outcomes.collect() }, self.seen()))
+        let outcomes = outcomes
+            .into_iter()
+            .map(|outcome| outcome.unwrap_or(Outcome::Refused(Refusal::Internal)));
+        Ok(Answer::written(
+            AppendOutcome {
+                outcomes: outcomes.collect(),
+            },
+            self.seen(),
+        ))
     }
 
     async fn append_singly(&self, call: &Call, good: &[(usize, &Draft)], outcomes: &mut [Option<Outcome>]) {
@@ -98,7 +126,9 @@ impl Core {
                 self.append_together(call, &[(*at, *draft)]).await
             };
             match outcome {
-                Ok(settled) => settled.into_iter().for_each(|(at, outcome)| outcomes[at] = Some(outcome)),
+                Ok(settled) => settled
+                    .into_iter()
+                    .for_each(|(at, outcome)| outcomes[at] = Some(outcome)),
                 Err(refusal) => {
                     if matches!(refusal, Refusal::Unavailable { .. }) {
                         open.push(stream);
@@ -127,9 +157,14 @@ impl Core {
             })
             .await?;
         // Also before the ack of a repeat: the first try may have died between its commit and this.
-        let changed = rows.iter().filter(|row| row.seq.is_some()).map(|row| drafts[row.n as usize].1.room_id);
+        let changed = rows
+            .iter()
+            .filter(|row| row.seq.is_some())
+            .map(|row| drafts[row.n as usize].1.room_id);
         let entries: std::collections::HashSet<RoomId> = changed.collect();
-        self.cache.written(&entries.into_iter().map(Entry::Newest).collect::<Vec<_>>()).await;
+        self.cache
+            .written(&entries.into_iter().map(Entry::Newest).collect::<Vec<_>>())
+            .await;
         let mut outcomes = Vec::with_capacity(rows.len());
         for row in rows {
             let (at, draft) = drafts[row.n as usize];
@@ -147,7 +182,14 @@ impl Core {
             return Outcome::Refused(Refusal::Internal);
         };
         let (room_id, kind) = (draft.room_id.0, "message".to_owned());
-        let event = EventRow { room_id, seq, kind, at_ms, content: row.content, detail };
+        let event = EventRow {
+            room_id,
+            seq,
+            kind,
+            at_ms,
+            content: row.content,
+            detail,
+        };
         let event = match Event::try_from(event) {
             Ok(Event::Message(event)) => event,
             Ok(_) => return Outcome::Refused(Refusal::Internal),
@@ -167,7 +209,11 @@ impl Core {
             self.announcer.offer(Announcement::event(Event::Message(live)));
             None
         };
-        Outcome::Appended(Box::new(Appended { event, repeated, current }))
+        Outcome::Appended(Box::new(Appended {
+            event,
+            repeated,
+            current,
+        }))
     }
 
     pub(crate) async fn do_history(&self, call: Call, request: History) -> Result<HistoryPage, Refusal> {
@@ -215,16 +261,17 @@ impl Core {
 
     pub(crate) async fn do_events(&self, call: Call, request: Events) -> Result<EventPage, Refusal> {
         if !(1..=limits::EVENTS_MAX).contains(&request.limit) {
-            return Err(Refusal::invalid("?limit", format!("must be 1 to {}", limits::EVENTS_MAX)));
+            return Err(Refusal::invalid(
+                "?limit",
+                format!("must be 1 to {}", limits::EVENTS_MAX),
+            ));
         }
         let (head_seq, log_id) = match &call.actor {
             Some(_) => self.member_now(&call, request.room_id).await?,
             // A gateway fills a gap for members that it knows.
             None => self.head_of(&call, request.room_id).await?,
         };
-        let query = format!(
-            "select {EVENT} where room_id = $1 and seq > $2 and seq <= $3 order by seq limit $4"
-        );
+        let query = format!("select {EVENT} where room_id = $1 and seq > $2 and seq <= $3 order by seq limit $4");
         let rows = sqlx::query_as::<_, EventRow>(sqlx::AssertSqlSafe(query))
             .bind(request.room_id.0)
             .bind(request.after.as_i64())
@@ -234,6 +281,11 @@ impl Core {
         let rows = self.store.read(&call, async { rows.await.map_err(refuse) }).await?;
         let mut items = rows.into_iter().map(Event::try_from).collect::<Result<Vec<_>, _>>()?;
         let has_more = crate::people::next(&mut items, i64::from(request.limit), |_| String::new()).is_some();
-        Ok(EventPage { items, head_seq, log_id, has_more })
+        Ok(EventPage {
+            items,
+            head_seq,
+            log_id,
+            has_more,
+        })
     }
 }

@@ -84,7 +84,11 @@ impl Core {
             })
             .await?;
         self.announce(Some(event));
-        let notice = Notice { kind: NoticeKind::RoomRemoved, room_id: Some(room), session_id: None };
+        let notice = Notice {
+            kind: NoticeKind::RoomRemoved,
+            room_id: Some(room),
+            session_id: None,
+        };
         self.announcer.offer(Announcement::notice(user, notice));
         Ok(Answer::written(Nothing {}, self.seen()))
     }
@@ -120,7 +124,11 @@ impl Core {
             .await?;
         let created = event.is_some();
         if created {
-            let notice = Notice { kind: NoticeKind::RoomAdded, room_id: Some(room), session_id: None };
+            let notice = Notice {
+                kind: NoticeKind::RoomAdded,
+                room_id: Some(room),
+                session_id: None,
+            };
             self.announcer.offer(Announcement::notice(user, notice));
         }
         self.announce(event);
@@ -206,7 +214,9 @@ async fn may_end(
             .await
             .map_err(refuse)?;
         if owners == 1 {
-            return Err(Refusal::conflict("The last owner can't leave while others are in the room."));
+            return Err(Refusal::conflict(
+                "The last owner can't leave while others are in the room.",
+            ));
         }
     }
     Ok(())
@@ -256,5 +266,12 @@ async fn exit(
             .await
             .map_err(refuse)?;
     }
-    log_event(tx, room, "member", json!({"userId": user, "change": change, "by": by}), -1).await
+    log_event(
+        tx,
+        room,
+        "member",
+        json!({"userId": user, "change": change, "by": by}),
+        -1,
+    )
+    .await
 }

@@ -3,10 +3,7 @@
 
 use std::sync::Arc;
 
-use argon2::{
-    Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
-    password_hash::phc::PasswordHash,
-};
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version, password_hash::phc::PasswordHash};
 use common::limits;
 use db_api::Refusal;
 use tokio::sync::Semaphore;
@@ -39,10 +36,13 @@ fn argon2() -> Argon2<'static> {
 fn hash(password: &str) -> Result<String, Refusal> {
     let mut salt = [0u8; 16];
     rand::fill(&mut salt);
-    argon2().hash_password_with_salt(password.as_bytes(), &salt).map(|hash| hash.to_string()).map_err(|error| {
-        tracing::error!(%error, "hashing failed");
-        Refusal::Internal
-    })
+    argon2()
+        .hash_password_with_salt(password.as_bytes(), &salt)
+        .map(|hash| hash.to_string())
+        .map_err(|error| {
+            tracing::error!(%error, "hashing failed");
+            Refusal::Internal
+        })
 }
 
 impl Passwords {
@@ -73,7 +73,9 @@ impl Passwords {
         self.work(move || {
             let known = stored.is_some();
             let encoded = stored.unwrap_or_else(|| nobody.to_string());
-            let Ok(parsed) = PasswordHash::new(&encoded) else { return false };
+            let Ok(parsed) = PasswordHash::new(&encoded) else {
+                return false;
+            };
             let same = argon2().verify_password(password.as_bytes(), &parsed).is_ok();
             known && same
         })
@@ -83,7 +85,12 @@ impl Passwords {
     async fn work<T: Send + 'static>(&self, job: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
         let full = |_| Refusal::unavailable("too many passwords are waiting");
         let _place = self.waiting.clone().try_acquire_owned().map_err(full)?;
-        let turn = self.at_work.clone().acquire_owned().await.map_err(|_| Refusal::Internal)?;
+        let turn = self
+            .at_work
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(|_| Refusal::Internal)?;
         let done = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             job()
@@ -104,8 +111,18 @@ mod tests {
         let passwords = Passwords::new().unwrap();
         let stored = passwords.hash("correct horse battery".into()).await.unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
-        assert!(passwords.verify("correct horse battery".into(), Some(stored.clone())).await.unwrap());
-        assert!(!passwords.verify("correct horse batterz".into(), Some(stored)).await.unwrap());
+        assert!(
+            passwords
+                .verify("correct horse battery".into(), Some(stored.clone()))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !passwords
+                .verify("correct horse batterz".into(), Some(stored))
+                .await
+                .unwrap()
+        );
         assert!(!passwords.verify("the password of nobody".into(), None).await.unwrap());
     }
 

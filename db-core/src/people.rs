@@ -10,12 +10,7 @@ use db_api::{
     types::{FindUsers, UpdateMe},
 };
 
-use crate::{
-    Core,
-    cache::Entry,
-    rows::UserRow,
-    store::refuse,
-};
+use crate::{Core, cache::Entry, rows::UserRow, store::refuse};
 
 impl Core {
     pub(crate) async fn profile(&self, call: &Call, id: UserId) -> Result<User, Refusal> {
@@ -36,7 +31,12 @@ impl Core {
             self.store
                 .write(&call, move |pool| async move {
                     let rename = "update users set display_name = $2 where id = $1";
-                    sqlx::query(rename).bind(id.0).bind(name.as_str()).execute(&pool).await.map_err(refuse)
+                    sqlx::query(rename)
+                        .bind(id.0)
+                        .bind(name.as_str())
+                        .execute(&pool)
+                        .await
+                        .map_err(refuse)
                 })
                 .await?;
         }
@@ -83,7 +83,10 @@ pub fn page_limit(limit: u32) -> Result<i64, Refusal> {
     if (1..=limits::PAGE_ITEMS_MAX).contains(&limit) {
         return Ok(i64::from(limit));
     }
-    Err(Refusal::invalid("?limit", format!("must be 1 to {}", limits::PAGE_ITEMS_MAX)))
+    Err(Refusal::invalid(
+        "?limit",
+        format!("must be 1 to {}", limits::PAGE_ITEMS_MAX),
+    ))
 }
 
 /// Where a cursor points to.
@@ -91,7 +94,9 @@ pub fn page_limit(limit: u32) -> Result<i64, Refusal> {
 /// # Errors
 /// `Invalid` for what is no cursor.
 pub fn place<T: serde::de::DeserializeOwned>(text: Option<&str>) -> Result<Option<T>, Refusal> {
-    text.map(cursor::decode).transpose().map_err(|bad| Refusal::invalid("?cursor", bad.to_string()))
+    text.map(cursor::decode)
+        .transpose()
+        .map_err(|bad| Refusal::invalid("?cursor", bad.to_string()))
 }
 
 /// Cuts a list that was read one too long, or that is too large, and says where the next page begins.

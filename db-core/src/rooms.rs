@@ -38,7 +38,11 @@ const ROOM: &str = "r.id, r.log_id, r.kind, r.name, r.topic, r.visibility, r.enc
 pub async fn lock(tx: &mut Transaction<'_, Postgres>, room: RoomId) -> Result<Locked, Refusal> {
     let locked = "select kind, visibility, encryption, member_count from rooms \
                   where id = $1 and deleted_at is null for update";
-    let row = sqlx::query_as::<_, Locked>(locked).bind(room.0).fetch_optional(&mut **tx).await.map_err(refuse)?;
+    let row = sqlx::query_as::<_, Locked>(locked)
+        .bind(room.0)
+        .fetch_optional(&mut **tx)
+        .await
+        .map_err(refuse)?;
     row.ok_or(Refusal::NotFound)
 }
 
@@ -56,7 +60,9 @@ impl Locked {
     }
 
     pub fn stranger(&self) -> Refusal {
-        Refusal::NotAMember { visibility: self.visibility() }
+        Refusal::NotAMember {
+            visibility: self.visibility(),
+        }
     }
 }
 
@@ -112,7 +118,11 @@ impl Core {
             .await?;
         self.announcer.offer(Announcement::event(event));
         for user in added {
-            let notice = Notice { kind: NoticeKind::RoomAdded, room_id: Some(room), session_id: None };
+            let notice = Notice {
+                kind: NoticeKind::RoomAdded,
+                room_id: Some(room),
+                session_id: None,
+            };
             self.announcer.offer(Announcement::notice(user, notice));
         }
         Ok(Answer::written(self.room_of(&call, room).await?, self.seen()))
@@ -137,7 +147,7 @@ impl Core {
             if row.my_role.is_none() && row.visibility() == Visibility::Private {
                 return Err(Refusal::NotFound);
             }
-            Ok(self.with_last_messages(vec![row]).await?.pop().ok_or(Refusal::Internal)?)
+            self.with_last_messages(vec![row]).await?.pop().ok_or(Refusal::Internal)
         };
         self.store.read(call, found).await
     }
@@ -145,16 +155,18 @@ impl Core {
     async fn with_last_messages(&self, rows: Vec<RoomRow>) -> Result<Vec<Room>, Refusal> {
         let last = |row: &RoomRow| row.my_role.is_some().then_some(row.last_message_seq).flatten();
         let (rooms, seqs): (Vec<Uuid>, Vec<i64>) = rows.iter().filter_map(|row| Some((row.id, last(row)?))).unzip();
-        let query = format!(
-            "select {MESSAGE} where (m.room_id, m.seq) in (select * from unnest($1::uuid[], $2::bigint[]))"
-        );
+        let query =
+            format!("select {MESSAGE} where (m.room_id, m.seq) in (select * from unnest($1::uuid[], $2::bigint[]))");
         let found = sqlx::query_as::<_, MessageRow>(sqlx::AssertSqlSafe(query))
             .bind(rooms)
             .bind(seqs)
             .fetch_all(self.store.pool())
             .await
             .map_err(refuse)?;
-        let mut messages = found.into_iter().map(Message::try_from).collect::<Result<Vec<_>, _>>()?;
+        let mut messages = found
+            .into_iter()
+            .map(Message::try_from)
+            .collect::<Result<Vec<_>, _>>()?;
         rows.into_iter()
             .map(|row| {
                 let at = messages.iter().position(|message| message.room_id.0 == row.id);
@@ -184,7 +196,11 @@ impl Core {
             let places: Vec<ByActivity> = rows.iter().map(|row| ByActivity(row.activity_at_ms, row.id)).collect();
             let mut items = self.with_last_messages(rows).await?;
             let cursor_of = |room: &Room| {
-                places.iter().find(|place| place.1 == room.id.0).map(cursor::encode).unwrap_or_default()
+                places
+                    .iter()
+                    .find(|place| place.1 == room.id.0)
+                    .map(cursor::encode)
+                    .unwrap_or_default()
             };
             let next_cursor = next(&mut items, limit, cursor_of);
             Ok(Page { items, next_cursor })
@@ -196,7 +212,10 @@ impl Core {
         let user = self.actor(&call)?.user_id;
         let limit = page_limit(request.paging.limit)?;
         let after: Option<BySize> = place(request.paging.cursor.as_deref())?;
-        let start = request.query.filter(|query| !query.is_empty()).map(|query| like_start(&query.to_lowercase()));
+        let start = request
+            .query
+            .filter(|query| !query.is_empty())
+            .map(|query| like_start(&query.to_lowercase()));
         if start.as_ref().is_some_and(|start| start.contains('\0')) {
             return Err(Refusal::invalid("?query", "must not contain U+0000"));
         }
@@ -217,7 +236,9 @@ impl Core {
                 .await
                 .map_err(refuse)?;
             let mut items = self.with_last_messages(rows).await?;
-            let next_cursor = next(&mut items, limit, |room| cursor::encode(&BySize(room.member_count as i32, room.id.0)));
+            let next_cursor = next(&mut items, limit, |room| {
+                cursor::encode(&BySize(room.member_count as i32, room.id.0))
+            });
             Ok(Page { items, next_cursor })
         };
         self.store.read(&call, page).await

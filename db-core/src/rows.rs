@@ -112,7 +112,11 @@ impl RoomRow {
             member_count: self.member_count as u32,
             head_seq: seq(self.head_seq)?,
             log_id: LogId(self.log_id),
-            my_role: self.my_role.as_deref().map(|role| Role::parse(role).ok_or_else(|| none("role"))).transpose()?,
+            my_role: self
+                .my_role
+                .as_deref()
+                .map(|role| Role::parse(role).ok_or_else(|| none("role")))
+                .transpose()?,
             read_seq: self.read_seq.map(seq).transpose()?,
             unread_count: count(self.unread_count),
             mention_count: count(self.mention_count),

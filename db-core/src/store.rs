@@ -55,7 +55,10 @@ impl Store {
             .await
             .map_err(StoreError::Unreachable)?;
         MIGRATIONS.run(&pool).await.map_err(StoreError::Schema)?;
-        Ok(Self { pool, writes: Arc::new(Semaphore::new(limits::WRITES_AT_ONCE)) })
+        Ok(Self {
+            pool,
+            writes: Arc::new(Semaphore::new(limits::WRITES_AT_ONCE)),
+        })
     }
 
     pub fn pool(&self) -> &PgPool {
@@ -66,12 +69,10 @@ impl Store {
     ///
     /// # Errors
     /// `Unavailable` past the deadline, else those of `query`.
-    pub async fn read<T>(
-        &self,
-        call: &Call,
-        query: impl Future<Output = Result<T, Refusal>>,
-    ) -> Result<T, Refusal> {
-        tokio::time::timeout(call.deadline(), query).await.unwrap_or_else(|_| Err(late()))
+    pub async fn read<T>(&self, call: &Call, query: impl Future<Output = Result<T, Refusal>>) -> Result<T, Refusal> {
+        tokio::time::timeout(call.deadline(), query)
+            .await
+            .unwrap_or_else(|_| Err(late()))
     }
 
     /// Writes. The work goes on when the caller has stopped waiting, but does not begin then.
@@ -89,7 +90,9 @@ impl Store {
         let task = tokio::spawn(async move {
             let _permit = permit;
             // Waiting for a connection is waiting, not writing: it ends at the deadline.
-            let connection = tokio::time::timeout_at(until, pool.acquire()).await.map_err(|_| late())?;
+            let connection = tokio::time::timeout_at(until, pool.acquire())
+                .await
+                .map_err(|_| late())?;
             drop(connection.map_err(refuse)?);
             if Instant::now() >= until {
                 return Err(late());

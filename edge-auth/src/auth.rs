@@ -7,8 +7,7 @@ use axum::{
     routing::{get, post},
 };
 use common::{
-    Problem,
-    limits,
+    Problem, limits,
     room::User,
     text::{DeviceName, DisplayName, IdempotencyKey, Password, Username},
     token::{self, Actor, CLIENT_ID, Claims, Scope},
@@ -95,7 +94,9 @@ pub fn router(edge: Edge) -> Router {
 }
 
 fn call(headers: &HeaderMap) -> Call {
-    Call::anonymous().within(limits::HASH_DEADLINE).traced(headers::traceparent(headers).map(str::to_owned))
+    Call::anonymous()
+        .within(limits::HASH_DEADLINE)
+        .traced(headers::traceparent(headers).map(str::to_owned))
 }
 
 async fn register(
@@ -131,51 +132,52 @@ async fn login(
 }
 
 /// The refresh token of a request, and how it came. The body's comes first: a program says what it means.
-fn refresh_token(
-    edge: &Edge,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<Option<(String, Delivery)>, Problem> {
-    let body: RefreshBody = if body.is_empty() { RefreshBody::default() } else { extract::parse(body)? };
+fn refresh_token(edge: &Edge, headers: &HeaderMap, body: &[u8]) -> Result<Option<(String, Delivery)>, Problem> {
+    let body: RefreshBody = if body.is_empty() {
+        RefreshBody::default()
+    } else {
+        extract::parse(body)?
+    };
     if let Some(token) = body.refresh_token {
         return Ok(Some((token, Delivery::Body)));
     }
-    let Some(token) = cookie::read(headers) else { return Ok(None) };
+    let Some(token) = cookie::read(headers) else {
+        return Ok(None);
+    };
     // A cookie is sent by the browser, not by the page: only our own pages may use it.
     headers::require_origin(headers, &edge.allowed_origins)?;
     Ok(Some((token, Delivery::Cookie)))
 }
 
-async fn refresh(
-    State(edge): State<Edge>,
-    headers: HeaderMap,
-    body: axum::body::Bytes,
-) -> Result<Response, Refused> {
+async fn refresh(State(edge): State<Edge>, headers: HeaderMap, body: axum::body::Bytes) -> Result<Response, Refused> {
     let found = refresh_token(&edge, &headers, &body)?;
     let (refresh_token, delivery) = found.ok_or_else(Problem::unauthenticated)?;
     let key = headers.get("idempotency-key").map(|key| {
         let parsed = key.to_str().ok().and_then(|key| IdempotencyKey::parse(key).ok());
         parsed.ok_or_else(|| Problem::field("Idempotency-Key", "must be 1 to 128 visible ASCII characters"))
     });
-    let request = Refresh { refresh_token, idempotency_key: key.transpose()? };
+    let request = Refresh {
+        refresh_token,
+        idempotency_key: key.transpose()?,
+    };
     let grant = edge.db.refresh(call(&headers), request).await?.value;
     edge.session(StatusCode::OK, grant, delivery, &headers)
 }
 
-async fn logout(
-    State(edge): State<Edge>,
-    headers: HeaderMap,
-    body: axum::body::Bytes,
-) -> Result<Response, Refused> {
+async fn logout(State(edge): State<Edge>, headers: HeaderMap, body: axum::body::Bytes) -> Result<Response, Refused> {
     let refresh_token = refresh_token(&edge, &headers, &body)?.map(|(token, _)| token);
     let mut call = call(&headers);
-    if refresh_token.is_none() && let Some(token) = headers::bearer(&headers) {
+    if refresh_token.is_none()
+        && let Some(token) = headers::bearer(&headers)
+    {
         call.actor = Some(edge.verify(token)?);
     }
     edge.db.logout(call, Logout { refresh_token }).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     let secure = cookie::is_secure(edge.secure_cookies, &headers);
-    response.headers_mut().extend(cookie::cleared(secure).map(|cookie| (header::SET_COOKIE, cookie)));
+    response
+        .headers_mut()
+        .extend(cookie::cleared(secure).map(|cookie| (header::SET_COOKIE, cookie)));
     Ok(response)
 }
 
@@ -226,9 +228,7 @@ impl Edge {
         let access_token = token::sign(&self.signing_key, &claims).map_err(|_| Problem::internal())?;
         let set_cookie = match delivery {
             Delivery::Body => None,
-            Delivery::Cookie => {
-                cookie::set(&grant.refresh_token, cookie::is_secure(self.secure_cookies, headers))
-            }
+            Delivery::Cookie => cookie::set(&grant.refresh_token, cookie::is_secure(self.secure_cookies, headers)),
         };
         let session = Session {
             user: grant.user,
@@ -238,7 +238,9 @@ impl Edge {
             refresh_token: (delivery == Delivery::Body).then_some(grant.refresh_token),
         };
         let mut response = (status, Json(session)).into_response();
-        response.headers_mut().extend(set_cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+        response
+            .headers_mut()
+            .extend(set_cookie.map(|cookie| (header::SET_COOKIE, cookie)));
         Ok(response)
     }
 }

@@ -9,9 +9,17 @@ const NAME: &str = "chat_refresh";
 
 /// The refresh token that a browser sent.
 pub fn read(headers: &HeaderMap) -> Option<String> {
-    let cookies = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-    let pairs = cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.filter(|(name, value)| *name == NAME && !value.is_empty()).map(|(_, value)| value.to_owned()).next()
+    let cookies = headers
+        .get_all(header::COOKIE)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
+    let pairs = cookies
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='));
+    pairs
+        .filter(|(name, value)| *name == NAME && !value.is_empty())
+        .map(|(_, value)| value.to_owned())
+        .next()
 }
 
 pub fn set(token: &str, secure: bool) -> Option<HeaderValue> {
@@ -35,7 +43,10 @@ pub fn is_secure(policy: SecureCookies, headers: &HeaderMap) -> bool {
         SecureCookies::Never => false,
         SecureCookies::Auto => {
             let https = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
-            let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+            let host = headers
+                .get(header::HOST)
+                .and_then(|host| host.to_str().ok())
+                .unwrap_or_default();
             https || !is_loopback(host)
         }
     }
@@ -46,7 +57,10 @@ fn is_loopback(host: &str) -> bool {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     };
-    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    let address = name
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<std::net::IpAddr>();
     name == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 

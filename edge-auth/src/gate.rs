@@ -24,10 +24,16 @@ impl Edge {
     /// `invalid-request` without the subprotocol, `unauthenticated`, `token-expired`.
     pub fn admit_socket(&self, headers: &HeaderMap) -> Result<(), Problem> {
         let values = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).into_iter();
-        let offered: Vec<&str> =
-            values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).map(str::trim).collect();
+        let offered: Vec<&str> = values
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .map(str::trim)
+            .collect();
         if !offered.contains(&"chat.v1") {
-            return Err(Problem::new(Code::InvalidRequest, "The subprotocol chat.v1 must be offered."));
+            return Err(Problem::new(
+                Code::InvalidRequest,
+                "The subprotocol chat.v1 must be offered.",
+            ));
         }
         let by_subprotocol = offered.iter().find_map(|entry| entry.strip_prefix("bearer."));
         self.admit(bearer(headers).or(by_subprotocol))

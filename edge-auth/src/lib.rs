@@ -57,10 +57,20 @@ impl Edge {
         source: Source,
     ) -> Self {
         let keys = KeySet::from_jwks(&jwks(&signing_key));
-        Self { db, signing_key: Arc::new(signing_key), keys, issuer, allowed_origins, secure_cookies, source }
+        Self {
+            db,
+            signing_key: Arc::new(signing_key),
+            keys,
+            issuer,
+            allowed_origins,
+            secure_cookies,
+            source,
+        }
     }
 }
 
 fn jwks(key: &SigningKey) -> Jwks {
-    Jwks { keys: vec![key.public().clone()] }
+    Jwks {
+        keys: vec![key.public().clone()],
+    }
 }

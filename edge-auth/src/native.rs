@@ -38,12 +38,17 @@ impl Config {
     /// # Errors
     /// All faults at once, by the names of the variables.
     pub fn read(mut env: Env) -> Result<Self, Faults> {
-        let secure = [("auto", SecureCookies::Auto), ("on", SecureCookies::Always), ("off", SecureCookies::Never)];
+        let secure = [
+            ("auto", SecureCookies::Auto),
+            ("on", SecureCookies::Always),
+            ("off", SecureCookies::Never),
+        ];
         let common = Common::read(&mut env);
         let db_core_url = env.required("CHAT_DB_CORE_URL");
         let service_key = ServiceKey::new(env.key("CHAT_SERVICE_KEY"));
-        let signing_key =
-            env.parsed_with("CHAT_SIGNING_KEY", |jwk| SigningKey::from_jwk(jwk).map_err(|error| error.to_string()));
+        let signing_key = env.parsed_with("CHAT_SIGNING_KEY", |jwk| {
+            SigningKey::from_jwk(jwk).map_err(|error| error.to_string())
+        });
         let config = Self {
             common,
             db_core_url,
@@ -73,7 +78,10 @@ struct Shell {
 
 /// The one origin: auth, gate, page.
 fn router(config: &Config, db: Arc<dyn DbApi>, metrics: &Metrics) -> Router {
-    let source = Source { now: minted::now, id: minted::id };
+    let source = Source {
+        now: minted::now,
+        id: minted::id,
+    };
     let edge = Edge::new(
         db,
         config.signing_key.clone(),
@@ -102,7 +110,10 @@ fn router(config: &Config, db: Arc<dyn DbApi>, metrics: &Metrics) -> Router {
         allowed_origins: config.common.allowed_origins.clone(),
         trusted_proxies: config.common.trusted_proxies.clone(),
     };
-    door.keep(auth.merge(gated).fallback_service(assets::service(config.web_root.clone())))
+    door.keep(
+        auth.merge(gated)
+            .fallback_service(assets::service(config.web_root.clone())),
+    )
 }
 
 /// Serves until `stop`.

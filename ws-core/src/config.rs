@@ -56,7 +56,10 @@ pub fn settings(env: &mut Env) -> Settings {
         send_burst: sends_per_second.saturating_mul(2),
         ..usual
     };
-    Settings { limits, ..Settings::default() }
+    Settings {
+        limits,
+        ..Settings::default()
+    }
 }
 
 /// Serves sockets until `stop`; then they are sent away.
@@ -82,7 +85,13 @@ pub async fn serve(
     };
     let ready = ready(move || {
         let ready = verifier.is_ready();
-        async move { if ready { Ok(()) } else { Err("there are no keys to verify tokens with".to_owned()) } }
+        async move {
+            if ready {
+                Ok(())
+            } else {
+                Err("there are no keys to verify tokens with".to_owned())
+            }
+        }
     });
     let draining = gateway.clone();
     tokio::join!(

@@ -54,16 +54,36 @@ impl Connection {
     pub fn new(gateway: Arc<Gateway>, ws: WsId, actor: Actor, outbox: Arc<Outbox>) -> Self {
         gateway.figures.active.inc();
         tracing::info!(ws_id = %ws, user_id = %actor.user_id, "a socket opened");
-        Self { gateway, ws, actor, outbox }
+        Self {
+            gateway,
+            ws,
+            actor,
+            outbox,
+        }
     }
 
     pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(self, io: IO) {
-        let mut stream = Stream::open(io, self.gateway.settings.limits.frame_bytes, self.outbox.clone(), self.gateway.figures.sent.clone()).await;
+        let mut stream = Stream::open(
+            io,
+            self.gateway.settings.limits.frame_bytes,
+            self.outbox.clone(),
+            self.gateway.figures.sent.clone(),
+        )
+        .await;
         let started = Instant::now();
-        let now = Now { ticks_ms: 0, wall: minted::now() };
+        let now = Now {
+            ticks_ms: 0,
+            wall: minted::now(),
+        };
         let (socket, welcome) = Socket::open(self.ws, self.actor.clone(), self.gateway.settings.clone(), now);
         let joins = Joins::new(self.gateway.rooms.clone(), self.ws, self.outbox.clone());
-        let mut running = Running { connection: &self, socket, joins, rooms: HashSet::new(), started };
+        let mut running = Running {
+            connection: &self,
+            socket,
+            joins,
+            rooms: HashSet::new(),
+            started,
+        };
         running.act(vec![welcome]).await;
         let code = running.converse(&mut stream).await;
         let rooms = std::mem::take(&mut running.rooms);
@@ -92,7 +112,10 @@ impl Connection {
 
 impl Running<'_> {
     fn now(&self) -> Now {
-        Now { ticks_ms: self.started.elapsed().as_millis() as u64, wall: minted::now() }
+        Now {
+            ticks_ms: self.started.elapsed().as_millis() as u64,
+            wall: minted::now(),
+        }
     }
 
     /// Until either side ends it; with the code to close with, unless the client is gone.
@@ -143,7 +166,10 @@ impl Running<'_> {
                 Action::Leave { reference, room } => {
                     self.joins.cancel(room);
                     self.connection.gateway.rooms.leave(self.connection.ws, room);
-                    self.connection.outbox.answer(&ServerFrame::Left { reference, room_id: room });
+                    self.connection.outbox.answer(&ServerFrame::Left {
+                        reference,
+                        room_id: room,
+                    });
                 }
                 Action::Send { reference, send } => self.send(reference, *send),
                 Action::Verify { reference, token } => {
@@ -170,7 +196,15 @@ impl Running<'_> {
             traceparent: send.traceparent.filter(|text| http_contract::headers::is_sampled(text)),
         };
         self.rooms.insert(room);
-        self.connection.gateway.rooms.send(room, Send { ws, listener: self.connection.outbox.clone(), reference, draft });
+        self.connection.gateway.rooms.send(
+            room,
+            Send {
+                ws,
+                listener: self.connection.outbox.clone(),
+                reference,
+                draft,
+            },
+        );
     }
 }
 

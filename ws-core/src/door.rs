@@ -20,7 +20,10 @@ use crate::{connection::Connection, gateway::Gateway, outbox::Outbox};
 pub const SUBPROTOCOL: &str = "chat.v1";
 
 pub fn router(gateway: Arc<Gateway>) -> Router {
-    Router::new().route("/ws", get(upgrade)).fallback(http_contract::unknown_route).with_state(gateway)
+    Router::new()
+        .route("/ws", get(upgrade))
+        .fallback(http_contract::unknown_route)
+        .with_state(gateway)
 }
 
 /// A browser can't set `Authorization`, so that its token comes as a second subprotocol, which is never echoed.
@@ -63,8 +66,11 @@ async fn enter(gateway: &Arc<Gateway>, actor: Actor) -> Result<Connection, Probl
     Ok(Connection::new(gateway.clone(), ws, actor, outbox))
 }
 
-fn listed<'a>(headers: &'a HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &'a str> {
-    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+fn listed(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {
+    let values = headers
+        .get_all(name)
+        .into_iter()
+        .filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(str::trim)
 }
 
@@ -76,17 +82,25 @@ fn handshake(headers: &HeaderMap) -> Result<HeaderValue, Problem> {
     if !upgrade || !connection {
         return Err(bad("Connect with a WebSocket."));
     }
-    if headers.get(header::SEC_WEBSOCKET_VERSION).is_none_or(|version| version != "13") {
+    if headers
+        .get(header::SEC_WEBSOCKET_VERSION)
+        .is_none_or(|version| version != "13")
+    {
         return Err(bad("Sec-WebSocket-Version must be 13."));
     }
     if !listed(headers, header::SEC_WEBSOCKET_PROTOCOL).any(|protocol| protocol == SUBPROTOCOL) {
         return Err(bad("The subprotocol chat.v1 must be offered."));
     }
-    let key = headers.get(header::SEC_WEBSOCKET_KEY).ok_or_else(|| bad("Sec-WebSocket-Key is missing."))?;
+    let key = headers
+        .get(header::SEC_WEBSOCKET_KEY)
+        .ok_or_else(|| bad("Sec-WebSocket-Key is missing."))?;
     HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| Problem::internal())
 }
 
 fn token(headers: &HeaderMap) -> Result<String, Problem> {
     let offered = || listed(headers, header::SEC_WEBSOCKET_PROTOCOL).find_map(|entry| entry.strip_prefix(BEARER));
-    bearer(headers).or_else(offered).map(str::to_owned).ok_or_else(Problem::unauthenticated)
+    bearer(headers)
+        .or_else(offered)
+        .map(str::to_owned)
+        .ok_or_else(Problem::unauthenticated)
 }

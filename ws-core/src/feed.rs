@@ -125,7 +125,16 @@ impl<L: Listener> Feed<L> {
     pub fn join(&mut self, ws: WsId, user: UserId, listener: L, reference: Option<String>, with_events: bool) {
         self.members.remove(&ws);
         self.fences.remove(&ws);
-        self.joining.insert(ws, Joining { listener, user, reference, with_events, opened: None });
+        self.joining.insert(
+            ws,
+            Joining {
+                listener,
+                user,
+                reference,
+                with_events,
+                opened: None,
+            },
+        );
     }
 
     /// db-core's answer to a join.
@@ -183,10 +192,24 @@ impl<L: Listener> Feed<L> {
     /// Answers the joins whose head the feed has reached.
     fn finish_joins(&mut self) {
         let position = self.position;
-        let ready = |joining: &Joining<L>| joining.opened.as_ref().is_some_and(|opened| opened.head_seq <= position);
-        let ready: Vec<WsId> = self.joining.iter().filter(|(_, joining)| ready(joining)).map(|(ws, _)| *ws).collect();
+        let ready = |joining: &Joining<L>| {
+            joining
+                .opened
+                .as_ref()
+                .is_some_and(|opened| opened.head_seq <= position)
+        };
+        let ready: Vec<WsId> = self
+            .joining
+            .iter()
+            .filter(|(_, joining)| ready(joining))
+            .map(|(ws, _)| *ws)
+            .collect();
         for ws in ready {
-            if let Some((joining, opened)) = self.joining.remove(&ws).and_then(|mut j| j.opened.take().map(|o| (j, o))) {
+            if let Some((joining, opened)) = self
+                .joining
+                .remove(&ws)
+                .and_then(|mut j| j.opened.take().map(|o| (j, o)))
+            {
                 self.finish_join(ws, joining, opened);
             }
         }
@@ -211,7 +234,15 @@ impl<L: Listener> Feed<L> {
             truncated,
         });
         let (listener, user) = (joining.listener, joining.user);
-        self.members.insert(ws, Member { listener, user, start: self.position, acked: BTreeSet::new() });
+        self.members.insert(
+            ws,
+            Member {
+                listener,
+                user,
+                start: self.position,
+                acked: BTreeSet::new(),
+            },
+        );
     }
 
     fn error(&self, reference: Option<String>, message: Option<common::MessageId>, problem: Problem) -> ServerFrame {

@@ -57,7 +57,11 @@ impl Gateway {
             active: metrics.register("ws_active_connections", "Open sockets", Gauge::default()),
             received: metrics.register("ws_messages_received", "Frames from clients", Counter::default()),
             sent: metrics.register("ws_messages_sent", "Frames to clients", Counter::default()),
-            backpressure: metrics.register("ws_backpressure_events", "Sockets closed as too slow", Counter::default()),
+            backpressure: metrics.register(
+                "ws_backpressure_events",
+                "Sockets closed as too slow",
+                Counter::default(),
+            ),
         };
         let gateway = Arc::new(Self {
             rooms: Rooms::new(db, topics.clone()),
@@ -69,7 +73,10 @@ impl Gateway {
             draining: AtomicBool::new(false),
             compare_now: Notify::new(),
         });
-        tokio::spawn(stop.clone().run_until_cancelled_owned(gateway.clone().listen(subscription)));
+        tokio::spawn(
+            stop.clone()
+                .run_until_cancelled_owned(gateway.clone().listen(subscription)),
+        );
         tokio::spawn(stop.run_until_cancelled_owned(gateway.clone().compare()));
         gateway
     }
@@ -132,7 +139,9 @@ impl Gateway {
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
         for outbox in self.users.all() {
-            outbox.answer(&ServerFrame::Draining { reconnect_after_ms: RECONNECT_AFTER_MS });
+            outbox.answer(&ServerFrame::Draining {
+                reconnect_after_ms: RECONNECT_AFTER_MS,
+            });
             outbox.close(CloseCode::ShuttingDown);
         }
     }

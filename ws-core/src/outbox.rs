@@ -57,7 +57,11 @@ impl Outbox {
         queue.frames.push_back(Waiting { frame, counted });
         if queue.counted_bytes > limits::SOCKET_QUEUE_BYTES {
             // What waits is dropped: the client resumes from where it was.
-            *queue = Queue { close: Some(CloseCode::TooSlow), ended: std::mem::take(&mut queue.ended), ..Queue::default() };
+            *queue = Queue {
+                close: Some(CloseCode::TooSlow),
+                ended: std::mem::take(&mut queue.ended),
+                ..Queue::default()
+            };
         }
         drop(queue);
         self.reader.wake();

@@ -38,7 +38,11 @@ pub struct Rooms {
 
 impl Rooms {
     pub fn new(db: Arc<dyn DbApi>, topics: Arc<dyn Topics>) -> Arc<Self> {
-        Arc::new(Self { db, topics, cells: Mutex::default() })
+        Arc::new(Self {
+            db,
+            topics,
+            cells: Mutex::default(),
+        })
     }
 
     /// A socket's send, to be answered through its outbox.
@@ -69,8 +73,15 @@ impl Rooms {
     }
 
     async fn open(&self, actor: &Actor, join: &JoinRoom) -> Result<OpenedRoom, Refusal> {
-        let room = OpenRoom { room_id: join.room_id, after_seq: join.after_seq, log_id: join.log_id };
-        let answer = self.db.open_rooms(Call::of(actor.clone()), OpenRooms { rooms: vec![room] }).await?;
+        let room = OpenRoom {
+            room_id: join.room_id,
+            after_seq: join.after_seq,
+            log_id: join.log_id,
+        };
+        let answer = self
+            .db
+            .open_rooms(Call::of(actor.clone()), OpenRooms { rooms: vec![room] })
+            .await?;
         match answer.value.rooms.into_iter().next() {
             Some(Opening::Opened(opened)) => Ok(*opened),
             Some(Opening::Refused(refusal)) => Err(refusal),
@@ -108,15 +119,23 @@ impl Rooms {
     pub async fn compare_heads(self: &Arc<Self>) -> Result<(), Refusal> {
         let followed: Vec<Arc<Cell>> = {
             let cells = self.cells.lock();
-            cells.values().filter(|cell| cell.state.lock().feed.follows()).cloned().collect()
+            cells
+                .values()
+                .filter(|cell| cell.state.lock().feed.follows())
+                .cloned()
+                .collect()
         };
         if followed.is_empty() {
             return Ok(());
         }
         let rooms = followed.iter().map(|cell| cell.room).collect();
         let answer = self.db.heads(Call::anonymous(), Heads { rooms }).await?;
-        let heads: HashMap<RoomId, (Seq, LogId)> =
-            answer.value.heads.iter().map(|head: &Head| (head.room_id, (head.head_seq, head.log_id))).collect();
+        let heads: HashMap<RoomId, (Seq, LogId)> = answer
+            .value
+            .heads
+            .iter()
+            .map(|head: &Head| (head.room_id, (head.head_seq, head.log_id)))
+            .collect();
         for cell in followed {
             if let Some((head, log)) = heads.get(&cell.room) {
                 let wishes = cell.state.lock().feed.compared(*head, *log);
@@ -133,7 +152,12 @@ impl Rooms {
     /// Acts on the room's feed, which is made when there is none.
     fn with<T>(&self, room: RoomId, act: impl FnOnce(&mut Feed<Arc<Outbox>>) -> T) -> (Arc<Cell>, T) {
         loop {
-            let cell = self.cells.lock().entry(room).or_insert_with(|| Arc::new(Cell::new(room))).clone();
+            let cell = self
+                .cells
+                .lock()
+                .entry(room)
+                .or_insert_with(|| Arc::new(Cell::new(room)))
+                .clone();
             let mut state = cell.state.lock();
             if state.retired {
                 continue;
@@ -191,7 +215,11 @@ impl Rooms {
                 cell.state.lock().feed.appended(outcomes)
             }
             Wish::Fetch(after) => {
-                let request = Events { room_id: cell.room, after, limit: limits::EVENTS_MAX };
+                let request = Events {
+                    room_id: cell.room,
+                    after,
+                    limit: limits::EVENTS_MAX,
+                };
                 let answer = self.db.events(Call::anonymous(), request).await;
                 if let Err(refusal) = &answer {
                     tracing::warn!(room = %cell.room, error = %refusal, "a gap could not be filled yet");
@@ -211,16 +239,26 @@ impl Rooms {
 
 impl Cell {
     fn new(room: RoomId) -> Self {
-        let state = State { feed: Feed::new(room), retired: false };
-        Self { room, state: Mutex::new(state), subscribed: tokio::sync::Mutex::new(false) }
+        let state = State {
+            feed: Feed::new(room),
+            retired: false,
+        };
+        Self {
+            room,
+            state: Mutex::new(state),
+            subscribed: tokio::sync::Mutex::new(false),
+        }
     }
 }
 
 /// Sockets of this gateway by user, for notices and for the bound on one user's sockets.
 #[derive(Default)]
 pub struct Users {
-    sockets: Mutex<HashMap<UserId, HashMap<WsId, (Actor, Arc<Outbox>)>>>,
+    sockets: Mutex<HashMap<UserId, Sockets>>,
 }
+
+/// The sockets of one user.
+type Sockets = HashMap<WsId, (Actor, Arc<Outbox>)>;
 
 impl Users {
     /// Takes a socket in, unless its user has as many as allowed. Says whether it is the user's first.
@@ -237,7 +275,9 @@ impl Users {
     /// Says whether it was the user's last.
     pub fn exit(&self, ws: WsId, user: UserId) -> bool {
         let mut sockets = self.sockets.lock();
-        let Some(of_user) = sockets.get_mut(&user) else { return false };
+        let Some(of_user) = sockets.get_mut(&user) else {
+            return false;
+        };
         of_user.remove(&ws);
         let last = of_user.is_empty();
         if last {
@@ -247,11 +287,19 @@ impl Users {
     }
 
     pub fn of(&self, user: UserId) -> Vec<(Actor, Arc<Outbox>)> {
-        self.sockets.lock().get(&user).map(|of_user| of_user.values().cloned().collect()).unwrap_or_default()
+        self.sockets
+            .lock()
+            .get(&user)
+            .map(|of_user| of_user.values().cloned().collect())
+            .unwrap_or_default()
     }
 
     pub fn all(&self) -> Vec<Arc<Outbox>> {
-        self.sockets.lock().values().flat_map(|of_user| of_user.values().map(|(_, outbox)| outbox.clone())).collect()
+        self.sockets
+            .lock()
+            .values()
+            .flat_map(|of_user| of_user.values().map(|(_, outbox)| outbox.clone()))
+            .collect()
     }
 
     pub fn has(&self, user: UserId) -> bool {

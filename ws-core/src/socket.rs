@@ -19,11 +19,23 @@ use common::{
 pub enum Action {
     Reply(Box<Reply>),
     /// Open these rooms, one after the other.
-    Join { reference: Option<String>, rooms: Vec<common::frame::JoinRoom> },
-    Leave { reference: Option<String>, room: RoomId },
-    Send { reference: Option<String>, send: Box<Send> },
+    Join {
+        reference: Option<String>,
+        rooms: Vec<common::frame::JoinRoom>,
+    },
+    Leave {
+        reference: Option<String>,
+        room: RoomId,
+    },
+    Send {
+        reference: Option<String>,
+        send: Box<Send>,
+    },
     /// Verify the token, then [`Socket::verified`].
-    Verify { reference: Option<String>, token: String },
+    Verify {
+        reference: Option<String>,
+        token: String,
+    },
     Ping,
     Close(CloseCode),
 }
@@ -54,7 +66,10 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { limits: SocketLimits::default(), heartbeat: limits::HEARTBEAT }
+        Self {
+            limits: SocketLimits::default(),
+            heartbeat: limits::HEARTBEAT,
+        }
     }
 }
 
@@ -117,7 +132,12 @@ impl Socket {
         match ClientFrame::parse(text) {
             Ok(frame) => self.request(frame, now),
             Err(Rejected::Malformed) => self.close(CloseCode::MalformedFrame),
-            Err(Rejected::Invalid { reference, room_id, message_id, problem }) => {
+            Err(Rejected::Invalid {
+                reference,
+                room_id,
+                message_id,
+                problem,
+            }) => {
                 vec![error(reference, room_id, message_id, *problem)]
             }
         }
@@ -188,13 +208,22 @@ impl Socket {
             Request::Join(join) => self.join(reference, join.rooms),
             Request::Leave(leave) => {
                 self.rooms.remove(&leave.room_id);
-                vec![Action::Leave { reference, room: leave.room_id }]
+                vec![Action::Leave {
+                    reference,
+                    room: leave.room_id,
+                }]
             }
             Request::Send(send) => self.send(reference, send, now),
             // These have no answer by contract; their effects are not built yet.
             Request::Typing(_) | Request::Read(_) | Request::Presence(_) => Vec::new(),
-            Request::Auth(auth) => vec![Action::Verify { reference, token: auth.access_token }],
-            Request::Ping => vec![reply(ServerFrame::Pong { reference, server_time: now.wall })],
+            Request::Auth(auth) => vec![Action::Verify {
+                reference,
+                token: auth.access_token,
+            }],
+            Request::Ping => vec![reply(ServerFrame::Pong {
+                reference,
+                server_time: now.wall,
+            })],
         }
     }
 
@@ -213,7 +242,10 @@ impl Socket {
             }
         }
         if !taken.is_empty() {
-            actions.push(Action::Join { reference, rooms: taken });
+            actions.push(Action::Join {
+                reference,
+                rooms: taken,
+            });
         }
         actions
     }
@@ -226,7 +258,10 @@ impl Socket {
         if let Err(problem) = self.actor.needs(Scope::Write) {
             return vec![error(reference, room, message, problem)];
         }
-        vec![Action::Send { reference, send: Box::new(send) }]
+        vec![Action::Send {
+            reference,
+            send: Box::new(send),
+        }]
     }
 
     fn close(&mut self, code: CloseCode) -> Vec<Action> {

@@ -31,11 +31,19 @@ impl Call {
     /// A call of nobody in particular, with the deadline of a public operation.
     pub fn anonymous() -> Self {
         let deadline_ms = common::limits::CALL_DEADLINE.as_millis() as u64;
-        Self { actor: None, deadline_ms, traceparent: None, seen: None }
+        Self {
+            actor: None,
+            deadline_ms,
+            traceparent: None,
+            seen: None,
+        }
     }
 
     pub fn of(actor: Actor) -> Self {
-        Self { actor: Some(actor), ..Self::anonymous() }
+        Self {
+            actor: Some(actor),
+            ..Self::anonymous()
+        }
     }
 
     pub fn within(mut self, deadline: Duration) -> Self {
@@ -73,10 +81,16 @@ impl<T> Answer<T> {
     }
 
     pub fn written(value: T, seen: Seen) -> Self {
-        Self { value, seen: Some(seen) }
+        Self {
+            value,
+            seen: Some(seen),
+        }
     }
 
     pub fn map<U>(self, into: impl FnOnce(T) -> U) -> Answer<U> {
-        Answer { value: into(self.value), seen: self.seen }
+        Answer {
+            value: into(self.value),
+            seen: self.seen,
+        }
     }
 }

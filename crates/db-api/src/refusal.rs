@@ -46,7 +46,10 @@ pub enum Refusal {
 
 impl Refusal {
     pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
-        Refusal::Invalid { pointer: pointer.into(), detail: detail.into() }
+        Refusal::Invalid {
+            pointer: pointer.into(),
+            detail: detail.into(),
+        }
     }
 
     pub fn forbidden(detail: impl Into<String>) -> Self {
@@ -72,8 +75,13 @@ impl From<Refusal> for Problem {
                 Problem::new(common::Code::InvalidCredentials, "Check the username and the password.")
             }
             Refusal::Forbidden { detail } => Problem::forbidden(detail),
-            Refusal::NotAMember { visibility: Visibility::Public } => Problem::not_a_member(),
-            Refusal::NotAMember { visibility: Visibility::Private } | Refusal::NotFound => Problem::not_found(),
+            Refusal::NotAMember {
+                visibility: Visibility::Public,
+            } => Problem::not_a_member(),
+            Refusal::NotAMember {
+                visibility: Visibility::Private,
+            }
+            | Refusal::NotFound => Problem::not_found(),
             Refusal::Conflict { detail } => Problem::conflict(detail),
             Refusal::StaleEpoch => Problem::new(common::Code::StaleEpoch, "Read the room's keys and seal it again."),
             Refusal::Gone => Problem::new(common::Code::Gone, "It has expired or is used up."),
@@ -93,6 +101,9 @@ mod tests {
         let refusal: Refusal = serde_json::from_str(r#"{"refusal":"tooMagic","level":9}"#).unwrap();
         assert_eq!(refusal, Refusal::Unknown);
         let known = Refusal::RateLimited { retry_after_ms: 5 };
-        assert_eq!(serde_json::from_str::<Refusal>(&serde_json::to_string(&known).unwrap()).unwrap(), known);
+        assert_eq!(
+            serde_json::from_str::<Refusal>(&serde_json::to_string(&known).unwrap()).unwrap(),
+            known
+        );
     }
 }

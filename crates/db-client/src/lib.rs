@@ -39,7 +39,13 @@ struct Asked<'a, T> {
 impl DbClient {
     /// `url` is db-core's origin, without a slash at its end.
     pub fn new(url: &str, service: Service, key: ServiceKey) -> Self {
-        Self { http: client(), base: format!("{url}/{VERSION}"), service, key, token: Mutex::default() }
+        Self {
+            http: client(),
+            base: format!("{url}/{VERSION}"),
+            service,
+            key,
+            token: Mutex::default(),
+        }
     }
 
     /// A token that is good for at least half its life.
@@ -55,8 +61,16 @@ impl DbClient {
         Ok(token)
     }
 
-    async fn ask<Q: Serialize, A: DeserializeOwned>(&self, operation: &str, circumstances: Call, request: Q) -> Reply<A> {
-        let body = serde_json::to_vec(&Asked { call: &circumstances, request: &request });
+    async fn ask<Q: Serialize, A: DeserializeOwned>(
+        &self,
+        operation: &str,
+        circumstances: Call,
+        request: Q,
+    ) -> Reply<A> {
+        let body = serde_json::to_vec(&Asked {
+            call: &circumstances,
+            request: &request,
+        });
         let http = Request::post(format!("{}/{operation}", self.base))
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token()?))

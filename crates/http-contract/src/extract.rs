@@ -19,7 +19,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, _state: &S) -> Result<Self, Refused> {
         let (parts, body) = request.into_parts();
         if !is_json(&parts) {
-            return Err(Refused(Problem::new(Code::UnsupportedMediaType, "Send the body as application/json.")));
+            return Err(Refused(Problem::new(
+                Code::UnsupportedMediaType,
+                "Send the body as application/json.",
+            )));
         }
         if declared_length(&parts).is_some_and(|length| length > limits::BODY_BYTES as u64) {
             return Err(Refused(Problem::payload_too_large()));
@@ -34,7 +37,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 }
 
 fn is_json(parts: &Parts) -> bool {
-    let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
     let essence = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
     essence.trim().eq_ignore_ascii_case("application/json")
 }
@@ -94,7 +100,10 @@ impl<S: Send + Sync, A: FromStr, B: FromStr> FromRequestParts<S> for PathIds<A, 
         let path = Path::<Vec<(String, String)>>::from_request_parts(parts, state).await;
         let values = path.map_err(|_| Refused(Problem::not_found()))?.0;
         let read = |at: usize| values.get(at).map(|(_, text)| text.as_str());
-        match (read(0).and_then(|text| text.parse().ok()), read(1).and_then(|text| text.parse().ok())) {
+        match (
+            read(0).and_then(|text| text.parse().ok()),
+            read(1).and_then(|text| text.parse().ok()),
+        ) {
             (Some(a), Some(b)) => Ok(PathIds(a, b)),
             _ => Err(Refused(Problem::not_found())),
         }

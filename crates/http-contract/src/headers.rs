@@ -22,7 +22,9 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// What the client has seen; one that can't be ours is ignored.
 pub fn seen(headers: &HeaderMap) -> Option<Seen> {
-    text(headers, CHAT_SEEN).filter(|seen| seen.len() <= limits::SEEN_CHARS).map(|seen| Seen(seen.to_owned()))
+    text(headers, CHAT_SEEN)
+        .filter(|seen| seen.len() <= limits::SEEN_CHARS)
+        .map(|seen| Seen(seen.to_owned()))
 }
 
 /// A well-formed `traceparent` (W3C Trace Context, section 3.2).
@@ -36,7 +38,9 @@ pub fn is_traceparent(text: &str) -> bool {
     let hex = |part: &str, length: usize| {
         part.len() == length && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
     };
-    let [version, trace, span, flags] = parts.as_slice() else { return false };
+    let [version, trace, span, flags] = parts.as_slice() else {
+        return false;
+    };
     let nonzero = |part: &str| part.bytes().any(|byte| byte != b'0');
     *version == "00" && hex(trace, 32) && hex(span, 16) && hex(flags, 2) && nonzero(trace) && nonzero(span)
 }
@@ -82,7 +86,12 @@ mod tests {
         let good = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         assert!(is_traceparent(good) && is_sampled(good));
         assert!(!is_sampled(&good.replace("-01", "-00")));
-        for bad in ["", "00-0-0-0", &good.to_uppercase(), &good.replace("00f067aa0ba902b7", "0000000000000000")] {
+        for bad in [
+            "",
+            "00-0-0-0",
+            &good.to_uppercase(),
+            &good.replace("00f067aa0ba902b7", "0000000000000000"),
+        ] {
             assert!(!is_traceparent(bad), "{bad}");
         }
     }

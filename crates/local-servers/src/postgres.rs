@@ -33,7 +33,10 @@ pub struct Postgres {
 #[derive(Clone, Copy)]
 enum RunAs {
     Myself,
-    User { uid: u32, gid: u32 },
+    User {
+        uid: u32,
+        gid: u32,
+    },
     /// Root, shown to Postgres as somebody else, where no other user can reach the folder.
     Mapped,
 }
@@ -95,14 +98,16 @@ fn find() -> anyhow::Result<PathBuf> {
     let on_path = on_path("initdb").and_then(|program| Some(program.canonicalize().ok()?.parent()?.to_owned()));
     let mut packaged: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
         .map(|versions| {
-            let version = |entry: fs::DirEntry| {
-                Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin")))
-            };
+            let version =
+                |entry: fs::DirEntry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin")));
             versions.filter_map(|entry| version(entry.ok()?)).collect()
         })
         .unwrap_or_default();
     packaged.sort();
-    let candidates = named.into_iter().chain(on_path).chain(packaged.into_iter().rev().map(|(_, bin)| bin));
+    let candidates = named
+        .into_iter()
+        .chain(on_path)
+        .chain(packaged.into_iter().rev().map(|(_, bin)| bin));
     for bin in candidates.filter(|bin| bin.join("postgres").is_file() && bin.join("initdb").is_file()) {
         if version(&bin)? >= OLDEST {
             return Ok(bin);
@@ -114,7 +119,9 @@ fn find() -> anyhow::Result<PathBuf> {
 fn version(bin: &Path) -> anyhow::Result<u32> {
     let output = Command::new(bin.join("postgres")).arg("--version").output()?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let number = text.split_whitespace().find_map(|word| word.split(['.', 'b', 'r', 'd']).next()?.parse().ok());
+    let number = text
+        .split_whitespace()
+        .find_map(|word| word.split(['.', 'b', 'r', 'd']).next()?.parse().ok());
     number.with_context(|| format!("{} does not tell its version: {text}", bin.display()))
 }
 
@@ -126,9 +133,14 @@ fn run_as(folder: &Path) -> anyhow::Result<RunAs> {
     let account = |name: &str| {
         let line = accounts.lines().find(|line| line.split(':').next() == Some(name))?;
         let mut fields = line.split(':').skip(2);
-        Some(RunAs::User { uid: fields.next()?.parse().ok()?, gid: fields.next()?.parse().ok()? })
+        Some(RunAs::User {
+            uid: fields.next()?.parse().ok()?,
+            gid: fields.next()?.parse().ok()?,
+        })
     };
-    let Some(user) = account("postgres").or_else(|| account("nobody")) else { return Ok(RunAs::Mapped) };
+    let Some(user) = account("postgres").or_else(|| account("nobody")) else {
+        return Ok(RunAs::Mapped);
+    };
     let mut look = command(Path::new("test"), user);
     let reachable = look.arg("-x").arg(folder).status().is_ok_and(|status| status.success());
     Ok(if reachable { user } else { RunAs::Mapped })
@@ -144,7 +156,9 @@ fn command(program: &Path, run_as: RunAs) -> Command {
         }
         RunAs::Mapped => {
             let mut command = Command::new("unshare");
-            command.args(["--user", "--map-user=65534", "--map-group=65534", "--"]).arg(program);
+            command
+                .args(["--user", "--map-user=65534", "--map-group=65534", "--"])
+                .arg(program);
             command
         }
     }
@@ -177,25 +191,43 @@ fn initialise(bin: &Path, folder: &Path, data: &Path, password: &str, run_as: Ru
     give(&making, run_as)?;
     give(&words, run_as)?;
     let output = command(&bin.join("initdb"), run_as)
-        .args(["--username=chat", "--encoding=UTF8", "--locale=C.UTF-8", "--auth=scram-sha-256", "--no-instructions"])
+        .args([
+            "--username=chat",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--auth=scram-sha-256",
+            "--no-instructions",
+        ])
         .arg(format!("--pwfile={}", words.display()))
         .arg(format!("--pgdata={}", making.display()))
         .current_dir("/")
         .output()
         .context("cannot run initdb")?;
     fs::remove_file(&words)?;
-    ensure!(output.status.success(), "initdb failed:\n{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "initdb failed:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     fs::rename(&making, data)?;
     Ok(())
 }
 
 /// Ends a server that outlived whoever started it on this folder.
 fn end_orphan(data: &Path) -> anyhow::Result<()> {
-    let Ok(lock) = fs::read_to_string(data.join("postmaster.pid")) else { return Ok(()) };
-    let Some(pid) = lock.lines().next().and_then(|line| line.trim().parse().ok()) else { return Ok(()) };
+    let Ok(lock) = fs::read_to_string(data.join("postmaster.pid")) else {
+        return Ok(());
+    };
+    let Some(pid) = lock.lines().next().and_then(|line| line.trim().parse().ok()) else {
+        return Ok(());
+    };
     let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let ours = String::from_utf8_lossy(&command).contains(&*data.to_string_lossy());
-    if ours && is_alive(pid) { stop(pid, Signal::INT, STOP) } else { Ok(()) }
+    if ours && is_alive(pid) {
+        stop(pid, Signal::INT, STOP)
+    } else {
+        Ok(())
+    }
 }
 
 fn launch(bin: &Path, data: &Path, log: &Path, password: &str, run_as: RunAs) -> anyhow::Result<Postgres> {
@@ -232,5 +264,8 @@ fn launch(bin: &Path, data: &Path, log: &Path, password: &str, run_as: RunAs) ->
         let _ = child.wait();
         return Err(error);
     }
-    Ok(Postgres { child, url: format!("postgres://chat:{password}@127.0.0.1:{port}/postgres") })
+    Ok(Postgres {
+        child,
+        url: format!("postgres://chat:{password}@127.0.0.1:{port}/postgres"),
+    })
 }

@@ -16,7 +16,9 @@ const POLL: Duration = Duration::from_millis(10);
 /// A program on PATH.
 pub fn on_path(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file())
+    env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|program| program.is_file())
 }
 
 pub fn is_root() -> bool {
@@ -30,7 +32,9 @@ fn pid(number: u32) -> Option<Pid> {
 /// Whether a process lives; one that has ended and was not waited for does not.
 pub fn is_alive(process: u32) -> bool {
     let state = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
-    let zombie = state.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'));
+    let zombie = state
+        .rsplit_once(')')
+        .is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'));
     pid(process).is_some_and(|pid| test_kill_process(pid).is_ok()) && !zombie
 }
 
@@ -78,7 +82,9 @@ pub fn await_ready(
 }
 
 fn tail(log: &Path) -> String {
-    let Ok(file) = std::fs::File::open(log) else { return format!("(no log at {})", log.display()) };
+    let Ok(file) = std::fs::File::open(log) else {
+        return format!("(no log at {})", log.display());
+    };
     let lines: Vec<String> = BufReader::new(file).lines().map_while(Result::ok).collect();
     lines[lines.len().saturating_sub(10)..].join("\n")
 }

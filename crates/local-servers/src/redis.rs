@@ -32,9 +32,12 @@ impl Redis {
     /// # Errors
     /// When there is no program, or the server doesn't come up; with its last words.
     pub fn start(folder: &Path) -> anyhow::Result<Self> {
-        let program = std::env::var_os("CHAT_REDIS_SERVER").map(PathBuf::from).or_else(|| on_path("redis-server"));
-        let program = program
-            .ok_or_else(|| anyhow!("there is no redis-server on this machine; as root: apt-get install redis-server"))?;
+        let program = std::env::var_os("CHAT_REDIS_SERVER")
+            .map(PathBuf::from)
+            .or_else(|| on_path("redis-server"));
+        let program = program.ok_or_else(|| {
+            anyhow!("there is no redis-server on this machine; as root: apt-get install redis-server")
+        })?;
         fs::create_dir_all(folder)?;
         let (port, password) = (free_port()?, secret());
         let (config, log) = (folder.join("redis.conf"), folder.join("redis.log"));
@@ -58,7 +61,10 @@ impl Redis {
             let _ = child.wait();
             return Err(error);
         }
-        Ok(Self { child, url: format!("redis://:{password}@127.0.0.1:{port}") })
+        Ok(Self {
+            child,
+            url: format!("redis://:{password}@127.0.0.1:{port}"),
+        })
     }
 
     pub fn url(&self) -> &str {

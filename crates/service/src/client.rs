@@ -34,7 +34,9 @@ pub fn client() -> HttpClient {
 /// # Errors
 /// When the text is no URL.
 pub fn get(url: &str) -> Result<Request<Full<Bytes>>, NoAnswer> {
-    Request::get(url).body(Full::default()).map_err(|error| NoAnswer(error.to_string()))
+    Request::get(url)
+        .body(Full::default())
+        .map_err(|error| NoAnswer(error.to_string()))
 }
 
 /// Sends a request and reads the whole answer, of at most `limit` bytes, before the deadline.
@@ -50,10 +52,15 @@ pub async fn call(
     let answer = async {
         let response = client.request(request).await.map_err(|error| NoAnswer(chain(&error)))?;
         let (parts, body) = response.into_parts();
-        let body = Limited::new(body, limit).collect().await.map_err(|error| NoAnswer(error.to_string()))?;
+        let body = Limited::new(body, limit)
+            .collect()
+            .await
+            .map_err(|error| NoAnswer(error.to_string()))?;
         Ok(http::Response::from_parts(parts, body.to_bytes()))
     };
-    tokio::time::timeout(deadline, answer).await.unwrap_or_else(|_| Err(NoAnswer("the deadline has passed".into())))
+    tokio::time::timeout(deadline, answer)
+        .await
+        .unwrap_or_else(|_| Err(NoAnswer("the deadline has passed".into())))
 }
 
 /// An error with its causes, for a log.

@@ -24,7 +24,10 @@ pub struct Env {
 
 impl Env {
     pub fn new(variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { variables: variables.into_iter().collect(), faults: Vec::new() }
+        Self {
+            variables: variables.into_iter().collect(),
+            faults: Vec::new(),
+        }
     }
 
     /// The process's own environment.
@@ -121,7 +124,11 @@ impl Env {
     /// # Errors
     /// All faults at once.
     pub fn finish(self) -> Result<(), Faults> {
-        if self.faults.is_empty() { Ok(()) } else { Err(Faults(self.faults)) }
+        if self.faults.is_empty() {
+            Ok(())
+        } else {
+            Err(Faults(self.faults))
+        }
     }
 }
 
@@ -130,7 +137,9 @@ impl Env {
 /// # Errors
 /// Says what is wrong, without the text.
 pub fn key(text: &str) -> Result<[u8; 32], String> {
-    let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| "must be base64url without padding".to_owned())?;
+    let bytes = URL_SAFE_NO_PAD
+        .decode(text)
+        .map_err(|_| "must be base64url without padding".to_owned())?;
     bytes.try_into().map_err(|_| "must be 32 bytes".to_owned())
 }
 
@@ -151,7 +160,10 @@ impl Common {
         Self {
             listen: env.parsed("CHAT_LISTEN", any),
             metrics_listen: env.parsed("CHAT_METRICS_LISTEN", any),
-            pod: env.text("CHAT_POD").or_else(|| env.text("HOSTNAME")).unwrap_or_else(|| "local".into()),
+            pod: env
+                .text("CHAT_POD")
+                .or_else(|| env.text("HOSTNAME"))
+                .unwrap_or_else(|| "local".into()),
             trusted_proxies: env.list("CHAT_TRUSTED_PROXIES"),
             allowed_origins: env.list("CHAT_ALLOWED_ORIGINS"),
         }
@@ -171,7 +183,9 @@ mod tests {
         env.key("C");
         env.word("E", &[("on", true), ("off", false)], true);
         env.required("F");
-        let Err(Faults(faults)) = env.finish() else { panic!("took a broken configuration") };
+        let Err(Faults(faults)) = env.finish() else {
+            panic!("took a broken configuration")
+        };
         let names: Vec<&str> = faults.iter().filter_map(|fault| fault.split(':').next()).collect();
         assert_eq!(names, ["A", "B", "C", "E", "F_FILE"]);
     }

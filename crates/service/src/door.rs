@@ -39,7 +39,9 @@ pub struct RequestId(pub String);
 impl Door {
     /// Puts the door before a router's routes and its fallback; an unknown method is `not-found` like an unknown route.
     pub fn keep(self, router: Router) -> Router {
-        router.method_not_allowed_fallback(unknown_route).layer(from_fn_with_state(self, pass))
+        router
+            .method_not_allowed_fallback(unknown_route)
+            .layer(from_fn_with_state(self, pass))
     }
 }
 
@@ -47,19 +49,39 @@ async fn pass(State(door): State<Door>, request: Request, next: Next) -> Respons
     let started = Instant::now();
     let id = minted::id().to_string();
     let method = known_method(request.method());
-    let route = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str).to_owned();
-    let labels = Route { route: route.clone(), method: method.to_owned() };
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("unknown", MatchedPath::as_str)
+        .to_owned();
+    let labels = Route {
+        route: route.clone(),
+        method: method.to_owned(),
+    };
     let active = door.metrics.active.get_or_create(&labels).clone();
     active.inc();
     let trace = headers::traceparent(request.headers()).map(|text| text[3..35].to_owned());
-    let response = AssertUnwindSafe(handle(&door, request, next, &id)).catch_unwind().await.unwrap_or_else(|_| {
-        tracing::error!(request_id = %id, route, "a handler panicked");
-        Refused(Problem::internal()).into_response()
-    });
+    let response = AssertUnwindSafe(handle(&door, request, next, &id))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| {
+            tracing::error!(request_id = %id, route, "a handler panicked");
+            Refused(Problem::internal()).into_response()
+        });
     active.dec();
     let (status, took) = (response.status().as_u16(), started.elapsed());
-    door.metrics.requests.get_or_create(&Handled { route: route.clone(), method: method.to_owned(), code: status }).inc();
-    door.metrics.durations.get_or_create(&labels).observe(took.as_secs_f64());
+    door.metrics
+        .requests
+        .get_or_create(&Handled {
+            route: route.clone(),
+            method: method.to_owned(),
+            code: status,
+        })
+        .inc();
+    door.metrics
+        .durations
+        .get_or_create(&labels)
+        .observe(took.as_secs_f64());
     let code = problem::code_of(&response).map(|code| format!("{code:?}"));
     tracing::info!(
         service = door.service,
@@ -73,7 +95,10 @@ async fn pass(State(door): State<Door>, request: Request, next: Next) -> Respons
         "answered a request"
     );
     let mut response = problem::with_request_id(response, &id);
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
@@ -104,7 +129,9 @@ async fn handle(door: &Door, mut request: Request, next: Next, id: &str) -> Resp
         Err(problem) => {
             // What is left of the body is not read, so the connection can't be used again.
             let mut response = Refused(problem).into_response();
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            response
+                .headers_mut()
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
             response
         }
     }
@@ -116,7 +143,10 @@ async fn whole(request: Request) -> Result<Request, Problem> {
     if axum::body::HttpBody::is_end_stream(&body) {
         return Ok(Request::from_parts(parts, body));
     }
-    let length = parts.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let length = parts
+        .headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
     if length.is_some_and(|length| length > limits::BODY_BYTES as u64) {
         return Err(Problem::payload_too_large());
     }
@@ -133,7 +163,10 @@ async fn whole(request: Request) -> Result<Request, Problem> {
 fn client_address(peer: SocketAddr, headers: &HeaderMap, trusted: &[IpNet]) -> ClientAddress {
     let is_trusted = |address: &std::net::IpAddr| trusted.iter().any(|net| net.contains(address));
     let mut address = peer.ip();
-    let said = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    let said = headers
+        .get_all("x-forwarded-for")
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     let chain: Vec<&str> = said.flat_map(|value| value.split(',')).map(str::trim).collect();
     for hop in chain.iter().rev() {
         if !is_trusted(&address) {

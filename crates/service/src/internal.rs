@@ -25,7 +25,13 @@ pub fn router(metrics: Metrics, ready: Ready) -> Router {
 }
 
 async fn figures(State(metrics): State<Metrics>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], metrics.text())
+    (
+        [(
+            header::CONTENT_TYPE,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        )],
+        metrics.text(),
+    )
 }
 
 async fn readiness(State(ready): State<Ready>) -> impl IntoResponse {

@@ -16,7 +16,11 @@ pub struct Metrics(Arc<Mutex<Registry>>);
 impl Metrics {
     /// Every figure carries these labels.
     pub fn new(service: &'static str, pod: &str) -> Self {
-        let labels = [("service", service), ("pod", pod), ("version", env!("CARGO_PKG_VERSION"))];
+        let labels = [
+            ("service", service),
+            ("pod", pod),
+            ("version", env!("CARGO_PKG_VERSION")),
+        ];
         let labels = labels.map(|(name, value)| (name.into(), value.to_owned().into()));
         Self(Arc::new(Mutex::new(Registry::with_labels(labels.into_iter()))))
     }
@@ -36,8 +40,9 @@ impl Metrics {
 }
 
 /// Buckets for durations in seconds, from half a millisecond to ten seconds.
-pub const SECONDS: [f64; 14] =
-    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+pub const SECONDS: [f64; 14] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
 
 pub fn seconds() -> Histogram {
     Histogram::new(SECONDS)

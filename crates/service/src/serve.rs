@@ -30,7 +30,9 @@ impl Listeners {
     pub async fn open(common: &Common) -> io::Result<Self> {
         let mut handed = ListenFd::from_env();
         let mut take = |at| -> io::Result<Option<TcpListener>> {
-            let Some(listener) = handed.take_tcp_listener(at)? else { return Ok(None) };
+            let Some(listener) = handed.take_tcp_listener(at)? else {
+                return Ok(None);
+            };
             listener.set_nonblocking(true)?;
             TcpListener::from_std(listener).map(Some)
         };
@@ -60,7 +62,9 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     let connections = TaskTracker::new();
     let room = Arc::new(Semaphore::new(limits::CONNECTIONS));
     loop {
-        let Ok(permit) = room.clone().acquire_owned().await else { break };
+        let Ok(permit) = room.clone().acquire_owned().await else {
+            break;
+        };
         let (stream, peer) = tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => match accepted {
@@ -74,10 +78,12 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             },
         };
         let _ = stream.set_nodelay(true);
-        let app = router.clone().map_request(move |mut request: http::Request<hyper::body::Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
-            request.map(axum::body::Body::new)
-        });
+        let app = router
+            .clone()
+            .map_request(move |mut request: http::Request<hyper::body::Incoming>| {
+                request.extensions_mut().insert(ConnectInfo(peer));
+                request.map(axum::body::Body::new)
+            });
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(limits::HEAD_DEADLINE)
@@ -100,7 +106,10 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     }
     drop(listener);
     connections.close();
-    if tokio::time::timeout(limits::DRAIN_DEADLINE, connections.wait()).await.is_err() {
+    if tokio::time::timeout(limits::DRAIN_DEADLINE, connections.wait())
+        .await
+        .is_err()
+    {
         tracing::warn!("some requests did not finish before the deadline");
     }
 }
@@ -140,7 +149,10 @@ mod tests {
             until_closed(address, whole),
         );
         assert!(!silent.contains("hello") && !half.contains("hello"));
-        assert!(kept.contains("hello"), "one that spoke is answered, and closed when it falls silent: {kept:?}");
+        assert!(
+            kept.contains("hello"),
+            "one that spoke is answered, and closed when it falls silent: {kept:?}"
+        );
     }
 
     #[tokio::test]

@@ -94,7 +94,10 @@ where
         let mut line = serde_json::Map::new();
         let now: Timestamp = crate::minted::now();
         line.insert("ts".into(), now.to_string().into());
-        line.insert("level".into(), event.metadata().level().as_str().to_ascii_lowercase().into());
+        line.insert(
+            "level".into(),
+            event.metadata().level().as_str().to_ascii_lowercase().into(),
+        );
         line.insert("service".into(), service_of(event.metadata().target()).into());
         line.insert("pod".into(), self.pod.clone().into());
         line.extend(fields.rest);

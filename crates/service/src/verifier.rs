@@ -37,14 +37,24 @@ impl Verifier {
     /// Needs a Tokio runtime: the keys are fetched at once and again every [`limits::JWKS_MAX_AGE`].
     pub fn start(issuer: String, url: String) -> Self {
         let keys = RwLock::default();
-        let verifier = Self(Arc::new(Shared { issuer, url, client: client(), keys, last_fetch: Mutex::default() }));
+        let verifier = Self(Arc::new(Shared {
+            issuer,
+            url,
+            client: client(),
+            keys,
+            last_fetch: Mutex::default(),
+        }));
         let kept = Arc::downgrade(&verifier.0);
         tokio::spawn(async move {
             while let Some(shared) = kept.upgrade() {
                 if let Err(error) = shared.fetch().await {
                     tracing::warn!(%error, "cannot read the JWKS");
                 }
-                let next = if shared.keys.read().is_empty() { RETRY } else { limits::JWKS_MAX_AGE };
+                let next = if shared.keys.read().is_empty() {
+                    RETRY
+                } else {
+                    limits::JWKS_MAX_AGE
+                };
                 drop(shared);
                 tokio::time::sleep(next).await;
             }

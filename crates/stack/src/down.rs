@@ -14,7 +14,11 @@ pub fn run(data: &Path) -> anyhow::Result<()> {
         return Ok(());
     }
     let running = Endpoints::read(data).context("the stack is just starting or stopping; try again")?;
-    let process = running.pids.get("stack").and_then(|pids| pids.first()).context("endpoints.json names no process")?;
+    let process = running
+        .pids
+        .get("stack")
+        .and_then(|pids| pids.first())
+        .context("endpoints.json names no process")?;
     local_servers::stop(*process, Signal::TERM, PATIENCE)?;
     println!("stopped {}", running.web);
     Ok(())

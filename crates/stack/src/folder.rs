@@ -33,7 +33,10 @@ impl Folder {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let at = Endpoints::read(&path).map_or_else(|_| "just starting".to_owned(), |running| running.web);
-                bail!("a stack is already running on {} ({at}); `./dev down --data {0}` stops it", path.display());
+                bail!(
+                    "a stack is already running on {} ({at}); `./dev down --data {0}` stops it",
+                    path.display()
+                );
             }
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
@@ -42,7 +45,9 @@ impl Folder {
 
     /// Whether somebody holds the folder.
     pub fn is_taken(path: &Path) -> bool {
-        let Ok(lock) = File::options().append(true).open(path.join("lock")) else { return false };
+        let Ok(lock) = File::options().append(true).open(path.join("lock")) else {
+            return false;
+        };
         matches!(lock.try_lock(), Err(TryLockError::WouldBlock))
     }
 
@@ -60,7 +65,11 @@ impl Folder {
     /// When it can't be opened.
     pub fn log(&self, name: &str) -> anyhow::Result<File> {
         let path = self.logs().join(format!("{name}.log"));
-        File::options().create(true).append(true).open(&path).with_context(|| format!("cannot open {}", path.display()))
+        File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .with_context(|| format!("cannot open {}", path.display()))
     }
 }
 
@@ -115,7 +124,9 @@ impl Keys {
 
 fn new_signing_key() -> String {
     let bytes = URL_SAFE_NO_PAD.decode(secret()).unwrap_or_default();
-    let seed: [u8; 32] = bytes.try_into().unwrap_or_else(|_| unreachable!("a secret is 32 bytes"));
+    let seed: [u8; 32] = bytes
+        .try_into()
+        .unwrap_or_else(|_| unreachable!("a secret is 32 bytes"));
     SigningKey::from_seed(seed).to_jwk()
 }
 

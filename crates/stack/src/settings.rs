@@ -41,9 +41,19 @@ impl Settings {
         let gateways: Vec<String> = at.gateways.iter().copied().map(origin).collect();
         let mut variables = vec![
             ("CHAT_POD", name.to_owned()),
-            ("CHAT_ALLOWED_ORIGINS", format!("{web},http://localhost:{}", at.web.port())),
+            (
+                "CHAT_ALLOWED_ORIGINS",
+                format!("{web},http://localhost:{}", at.web.port()),
+            ),
             // The one origin stands before the others and tells them who the client is.
-            ("CHAT_TRUSTED_PROXIES", if name == "edge-auth" { String::new() } else { "127.0.0.0/8".into() }),
+            (
+                "CHAT_TRUSTED_PROXIES",
+                if name == "edge-auth" {
+                    String::new()
+                } else {
+                    "127.0.0.0/8".into()
+                },
+            ),
             ("CHAT_DB_CORE_URL", origin(at.db)),
             ("CHAT_SERVICE_KEY", service_key.to_owned()),
             ("CHAT_JWKS_URL", format!("{web}/.well-known/jwks.json")),
@@ -59,8 +69,15 @@ impl Settings {
             ("CHAT_FRAMES_PER_SECOND", FRAMES_PER_SECOND.to_owned()),
         ];
         variables.extend(self.redis_url.clone().map(|url| ("CHAT_REDIS_URL", url)));
-        variables.extend(self.web_root.as_ref().map(|root| ("CHAT_WEB_ROOT", root.display().to_string())));
-        variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        variables.extend(
+            self.web_root
+                .as_ref()
+                .map(|root| ("CHAT_WEB_ROOT", root.display().to_string())),
+        );
+        variables
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
     }
 }
 

@@ -34,7 +34,11 @@ async fn bound(port: u16) -> anyhow::Result<Bound> {
         internal: bind(([127, 0, 0, 1], 0).into()).await?,
     };
     let (public, internal) = (listeners.public.local_addr()?, listeners.internal.local_addr()?);
-    Ok(Bound { listeners, public, internal })
+    Ok(Bound {
+        listeners,
+        public,
+        internal,
+    })
 }
 
 impl Single {
@@ -60,9 +64,8 @@ impl Single {
         for (name, bound) in [("edge-auth", &web), ("api-functions", &api), ("db-core", &db)] {
             metrics.insert(name.to_owned(), format!("{}/metrics", origin(bound.internal)));
         }
-        let environment = |name: &str, service: Service| {
-            settings.environment(name, keys.of_service(service), &keys, &at)
-        };
+        let environment =
+            |name: &str, service: Service| settings.environment(name, keys.of_service(service), &keys, &at);
 
         let bus: Arc<dyn Bus> = match &settings.redis_url {
             Some(url) => Arc::new(RedisBus::new(url, "")?),
@@ -70,23 +73,46 @@ impl Single {
         };
         let db_config = db_core::Config::read(Env::new(environment("db-core", Service::WsCore)))?;
         let db_metrics = Metrics::new("db", "db-core");
-        let core = db_config.start(Some(bus.clone()), &db_metrics).await.context("db-core did not start")?;
+        let core = db_config
+            .start(Some(bus.clone()), &db_metrics)
+            .await
+            .context("db-core did not start")?;
         let direct: Arc<dyn DbApi> = core.clone();
 
         let edge = edge_auth::Config::read(Env::new(environment("edge-auth", Service::EdgeAuth)))?;
         let verifier = Verifier::start(edge.issuer.clone(), format!("{}/.well-known/jwks.json", origin(at.web)));
         let mut tasks = JoinSet::new();
-        tasks.spawn(db_core::serve(core, db_config.service_keys, db_metrics, db.listeners, stop.clone()));
+        tasks.spawn(db_core::serve(
+            core,
+            db_config.service_keys,
+            db_metrics,
+            db.listeners,
+            stop.clone(),
+        ));
         tasks.spawn(edge_auth::serve(edge, direct.clone(), web.listeners, stop.clone()));
         let api_common = common(&environment("api-functions", Service::ApiFunctions));
-        tasks.spawn(api_functions::serve(api_common, direct.clone(), verifier.clone(), api.listeners, stop.clone()));
+        tasks.spawn(api_functions::serve(
+            api_common,
+            direct.clone(),
+            verifier.clone(),
+            api.listeners,
+            stop.clone(),
+        ));
         for (number, gateway) in gateways.into_iter().enumerate() {
             let name = format!("ws-core-{number}");
             metrics.insert(name.clone(), format!("{}/metrics", origin(gateway.internal)));
             let variables = environment(&name, Service::WsCore);
             let socket = ws_core::settings(&mut Env::new(variables.iter().cloned()));
             let (db, bus, verifier) = (direct.clone(), bus.clone(), verifier.clone());
-            tasks.spawn(ws_core::serve(common(&variables), socket, db, bus, verifier, gateway.listeners, stop.clone()));
+            tasks.spawn(ws_core::serve(
+                common(&variables),
+                socket,
+                db,
+                bus,
+                verifier,
+                gateway.listeners,
+                stop.clone(),
+            ));
         }
         let endpoints = Endpoints {
             web: origin(at.web),

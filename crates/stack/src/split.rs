@@ -53,7 +53,13 @@ fn sockets(name: &str, program: &'static str, service: Service, port: u16) -> an
     let bind = |port: u16| {
         TcpListener::bind(("127.0.0.1", port)).with_context(|| format!("cannot listen on 127.0.0.1:{port}"))
     };
-    Ok(Sockets { name: name.to_owned(), program, service, public: bind(port)?, internal: bind(0)? })
+    Ok(Sockets {
+        name: name.to_owned(),
+        program,
+        service,
+        public: bind(port)?,
+        internal: bind(0)?,
+    })
 }
 
 impl Split {
@@ -69,13 +75,20 @@ impl Split {
         for number in 0..settings.gateways {
             all.push(sockets(&format!("ws-core-{number}"), "ws-core", Service::WsCore, 0)?);
         }
-        let public = all.iter().map(|sockets| sockets.public.local_addr()).collect::<Result<Vec<_>, _>>()?;
-        let at = Addresses { web: public[0], api: public[1], db: public[2], gateways: public[3..].to_vec() };
+        let public = all
+            .iter()
+            .map(|sockets| sockets.public.local_addr())
+            .collect::<Result<Vec<_>, _>>()?;
+        let at = Addresses {
+            web: public[0],
+            api: public[1],
+            db: public[2],
+            gateways: public[3..].to_vec(),
+        };
         let beside = std::env::current_exe()?;
         let mut places = Vec::new();
         for sockets in all {
-            let mut environment =
-                settings.environment(&sockets.name, keys.of_service(sockets.service), &keys, &at);
+            let mut environment = settings.environment(&sockets.name, keys.of_service(sockets.service), &keys, &at);
             environment.retain(|(name, _)| belongs(sockets.program, name));
             let mut place = Place {
                 program: beside.with_file_name(sockets.program),
@@ -88,7 +101,9 @@ impl Split {
             place.launch(folder, sockets.public, sockets.internal)?;
             places.push(place);
         }
-        let metrics = places.iter().map(|place| (place.name.clone(), format!("{}/metrics", origin(place.internal))));
+        let metrics = places
+            .iter()
+            .map(|place| (place.name.clone(), format!("{}/metrics", origin(place.internal))));
         let endpoints = Endpoints {
             web: origin(at.web),
             auth: origin(at.web),
@@ -108,7 +123,11 @@ impl Split {
     /// The processes as they are now.
     pub fn pids(&self) -> BTreeMap<String, Vec<u32>> {
         let pid = |place: &Place| Some((place.name.clone(), vec![place.child.as_ref()?.id()]));
-        self.places.iter().filter_map(pid).chain([("stack".to_owned(), vec![std::process::id()])]).collect()
+        self.places
+            .iter()
+            .filter_map(pid)
+            .chain([("stack".to_owned(), vec![std::process::id()])])
+            .collect()
     }
 
     /// Starts again what dies, until `stop`; `changed` hears of new processes.
@@ -145,8 +164,11 @@ impl Split {
     /// Stops the processes: doors first, so that what is in hand can finish, db-core last.
     pub fn end(&mut self) {
         for door in [true, false] {
-            let mut ending: Vec<&mut Place> =
-                self.places.iter_mut().filter(|place| (place.name != "db-core") == door).collect();
+            let mut ending: Vec<&mut Place> = self
+                .places
+                .iter_mut()
+                .filter(|place| (place.name != "db-core") == door)
+                .collect();
             for place in &ending {
                 place.signal(Signal::TERM);
             }
@@ -196,15 +218,28 @@ impl Place {
             .stderr(log);
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         command.fd_mappings(vec![
-            FdMapping { parent_fd: OwnedFd::from(public), child_fd: 3 },
-            FdMapping { parent_fd: OwnedFd::from(internal), child_fd: 4 },
+            FdMapping {
+                parent_fd: OwnedFd::from(public),
+                child_fd: 3,
+            },
+            FdMapping {
+                parent_fd: OwnedFd::from(internal),
+                child_fd: 4,
+            },
         ])?;
-        self.child = Some(command.spawn().with_context(|| format!("cannot run {}", self.program.display()))?);
+        self.child = Some(
+            command
+                .spawn()
+                .with_context(|| format!("cannot run {}", self.program.display()))?,
+        );
         Ok(())
     }
 
     fn signal(&self, signal: Signal) {
-        let pid = self.child.as_ref().and_then(|child| rustix::process::Pid::from_raw(child.id() as i32));
+        let pid = self
+            .child
+            .as_ref()
+            .and_then(|child| rustix::process::Pid::from_raw(child.id() as i32));
         if let Some(pid) = pid {
             let _ = rustix::process::kill_process(pid, signal);
         }

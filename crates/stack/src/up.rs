@@ -78,7 +78,9 @@ async fn run_single(
     progress("starting the services");
     let running = Single::start(settings, folder, stop.clone()).await?;
     let mut endpoints = running.endpoints.clone();
-    endpoints.pids.extend(servers.iter().map(|(name, pid)| ((*name).to_owned(), vec![*pid])));
+    endpoints
+        .pids
+        .extend(servers.iter().map(|(name, pid)| ((*name).to_owned(), vec![*pid])));
     let announced = announce(&endpoints, folder, &stop).await;
     if announced.is_err() {
         stop.cancel();
@@ -104,7 +106,10 @@ async fn run_split(
     let announced = announce(&endpoints, folder, &stop).await;
     if announced.is_ok() {
         let rewrite = |now| {
-            let now = Endpoints { pids: pids(now), ..endpoints.clone() };
+            let now = Endpoints {
+                pids: pids(now),
+                ..endpoints.clone()
+            };
             if let Err(error) = now.write(folder.path()) {
                 tracing::warn!(%error, "endpoints.json could not be written");
             }
@@ -123,7 +128,10 @@ async fn announce(endpoints: &Endpoints, folder: &Folder, stop: &CancellationTok
             bail!("stopped before it was ready");
         }
         if Instant::now() > until {
-            bail!("not ready within {READY:?}: {missing}; the logs are in {}", folder.logs().display());
+            bail!(
+                "not ready within {READY:?}: {missing}; the logs are in {}",
+                folder.logs().display()
+            );
         }
         tokio::time::sleep(LOOK).await;
     }
@@ -169,7 +177,10 @@ pub fn detached(arguments: &Up) -> anyhow::Result<()> {
     let started = Instant::now();
     loop {
         if let Some(status) = child.try_wait()? {
-            bail!("it did not start ({status}):\n{}", std::fs::read_to_string(&log)?.trim());
+            bail!(
+                "it did not start ({status}):\n{}",
+                std::fs::read_to_string(&log)?.trim()
+            );
         }
         if let Some(address) = ready_line(&log) {
             println!("ready {address}");
@@ -185,5 +196,8 @@ pub fn detached(arguments: &Up) -> anyhow::Result<()> {
 fn ready_line(log: &Path) -> Option<String> {
     let text = std::fs::read_to_string(log).ok()?;
     let address = text.lines().find_map(|line| line.strip_prefix("ready http://"))?;
-    address.parse::<SocketAddr>().ok().map(|address| format!("http://{address}"))
+    address
+        .parse::<SocketAddr>()
+        .ok()
+        .map(|address| format!("http://{address}"))
 }

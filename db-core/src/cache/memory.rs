@@ -19,7 +19,12 @@ pub struct MemoryCache(Moka<String, Place>);
 
 impl Default for MemoryCache {
     fn default() -> Self {
-        Self(Moka::builder().max_capacity(limits::CACHE_ENTRIES).time_to_live(limits::CACHE_TTL).build())
+        Self(
+            Moka::builder()
+                .max_capacity(limits::CACHE_ENTRIES)
+                .time_to_live(limits::CACHE_TTL)
+                .build(),
+        )
     }
 }
 
@@ -33,18 +38,22 @@ impl Cache for MemoryCache {
     }
 
     async fn claim(&self, key: &str, token: Uuid) -> Result<(), CacheError> {
-        self.0.entry_by_ref(key).and_compute_with(|entry| match entry.map(|entry| entry.into_value()) {
-            Some(Place::Value(_)) => Op::Nop,
-            Some(Place::Token(_)) | None => Op::Put(Place::Token(token)),
-        });
+        self.0
+            .entry_by_ref(key)
+            .and_compute_with(|entry| match entry.map(|entry| entry.into_value()) {
+                Some(Place::Value(_)) => Op::Nop,
+                Some(Place::Token(_)) | None => Op::Put(Place::Token(token)),
+            });
         Ok(())
     }
 
     async fn fill(&self, key: &str, token: Uuid, value: Bytes) -> Result<(), CacheError> {
-        self.0.entry_by_ref(key).and_compute_with(|entry| match entry.map(|entry| entry.into_value()) {
-            Some(Place::Token(there)) if there == token => Op::Put(Place::Value(value)),
-            _ => Op::Nop,
-        });
+        self.0
+            .entry_by_ref(key)
+            .and_compute_with(|entry| match entry.map(|entry| entry.into_value()) {
+                Some(Place::Token(there)) if there == token => Op::Put(Place::Value(value)),
+                _ => Op::Nop,
+            });
         Ok(())
     }
 

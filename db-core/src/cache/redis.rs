@@ -82,7 +82,9 @@ impl Cache for RedisCache {
         let mut connection = self.connection.clone();
         let get = redis::cmd("GET").arg(self.key(key)).to_owned();
         let there: Option<Vec<u8>> = self.ask(get.query_async(&mut connection)).await?;
-        Ok(there.filter(|bytes| bytes.first() == Some(&b'v')).map(|bytes| Bytes::from(bytes).slice(1..)))
+        Ok(there
+            .filter(|bytes| bytes.first() == Some(&b'v'))
+            .map(|bytes| Bytes::from(bytes).slice(1..)))
     }
 
     async fn claim(&self, key: &str, token: Uuid) -> Result<(), CacheError> {
@@ -90,13 +92,19 @@ impl Cache for RedisCache {
         let mut call = self.claim.key(self.key(key));
         call.arg(token.to_string()).arg(limits::CACHE_FILL.as_millis() as u64);
         let claimed: i64 = self.ask(call.invoke_async(&mut connection)).await?;
-        if claimed == 1 { Ok(()) } else { Err(CacheError("the place is filled already".into())) }
+        if claimed == 1 {
+            Ok(())
+        } else {
+            Err(CacheError("the place is filled already".into()))
+        }
     }
 
     async fn fill(&self, key: &str, token: Uuid, value: Bytes) -> Result<(), CacheError> {
         let mut connection = self.connection.clone();
         let mut call = self.fill.key(self.key(key));
-        call.arg(token.to_string()).arg(value.as_ref()).arg(limits::CACHE_TTL.as_millis() as u64);
+        call.arg(token.to_string())
+            .arg(value.as_ref())
+            .arg(limits::CACHE_TTL.as_millis() as u64);
         self.ask(call.invoke_async::<i64>(&mut connection)).await.map(drop)
     }
 

@@ -37,7 +37,11 @@ async fn only_the_last_claim_fills(cache: &dyn Cache) {
     cache.fill(&key, second, bytes("new")).await.unwrap();
     assert_eq!(cache.get(&key).await.unwrap(), Some(bytes("new")));
     let _ = cache.claim(&key, first).await;
-    assert_eq!(cache.get(&key).await.unwrap(), Some(bytes("new")), "a claim takes no value away");
+    assert_eq!(
+        cache.get(&key).await.unwrap(),
+        Some(bytes("new")),
+        "a claim takes no value away"
+    );
 }
 
 async fn suite(cache: &dyn Cache) {

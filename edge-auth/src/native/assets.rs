@@ -21,7 +21,9 @@ const MISSING: &str = "The page is not built here. `./dev up` builds it; CHAT_WE
 pub fn service(root: Option<PathBuf>) -> Router {
     let pages = match root {
         Some(root) => Router::new().fallback_service(ServeDir::new(root).fallback(unknown_route.into_service())),
-        None => Router::new().route("/", axum::routing::get(|| async { MISSING })).fallback(unknown_route),
+        None => Router::new()
+            .route("/", axum::routing::get(|| async { MISSING }))
+            .fallback(unknown_route),
     };
     pages.layer(from_fn(guarded))
 }
@@ -30,7 +32,11 @@ async fn guarded(request: Request, next: Next) -> Response {
     // The build names these by their content.
     let hashed = request.uri().path().starts_with("/_astro/");
     let mut response = next.run(request).await;
-    let lasting = if hashed && response.status().is_success() { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let lasting = if hashed && response.status().is_success() {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(lasting));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));

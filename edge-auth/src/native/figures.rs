@@ -53,7 +53,10 @@ impl Figures {
 }
 
 pub async fn count(State(figures): State<Figures>, request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("", MatchedPath::as_str);
     let operation = route.rsplit('/').next().unwrap_or_default().to_owned();
     let started = Instant::now();
     let response = next.run(request).await;
@@ -71,6 +74,9 @@ pub async fn count(State(figures): State<Figures>, request: Request, next: Next)
     if matches!(operation.as_str(), "login" | "register" | "refresh") && matches!(status, 200 | 201) {
         figures.issued.inc();
     }
-    figures.latency.get_or_create(&Operation { operation }).observe(started.elapsed().as_secs_f64());
+    figures
+        .latency
+        .get_or_create(&Operation { operation })
+        .observe(started.elapsed().as_secs_f64());
     response
 }

@@ -26,7 +26,10 @@ pub struct Upstreams {
 
 impl Upstreams {
     pub fn new(origins: &[String]) -> Self {
-        Self { origins: origins.into(), next: Arc::default() }
+        Self {
+            origins: origins.into(),
+            next: Arc::default(),
+        }
     }
 
     /// All of them, beginning with the one whose turn it is.
@@ -67,7 +70,11 @@ pub async fn forward(State(shell): State<Shell>, request: Request) -> Result<Res
     admitted?;
     let origin = shell.api.in_turn().next().ok_or_else(Problem::unavailable)?.to_owned();
     let (parts, body) = request.into_parts();
-    let body = body.collect().await.map_err(|_| Problem::invalid("The body did not arrive whole."))?.to_bytes();
+    let body = body
+        .collect()
+        .await
+        .map_err(|_| Problem::invalid("The body did not arrive whole."))?
+        .to_bytes();
     let mut onward = http::Request::new(Full::new(body));
     *onward.method_mut() = parts.method.clone();
     *onward.uri_mut() = target(&origin, parts.uri.path_and_query())?;
@@ -85,7 +92,9 @@ pub async fn forward(State(shell): State<Shell>, request: Request) -> Result<Res
         }
     };
     let mut response = response.map(Body::new);
-    HOP_BY_HOP.iter().for_each(|name| drop(response.headers_mut().remove(name)));
+    HOP_BY_HOP
+        .iter()
+        .for_each(|name| drop(response.headers_mut().remove(name)));
     Ok(response)
 }
 

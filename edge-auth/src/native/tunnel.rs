@@ -26,7 +26,10 @@ pub async fn pass(State(shell): State<Shell>, mut request: Request) -> Result<Re
     let admitted = shell.edge.admit_socket(request.headers());
     shell.figures.validated(&admitted);
     admitted?;
-    let headers = upgrading(request.headers(), passed_on(request.headers(), request.extensions().get().copied()));
+    let headers = upgrading(
+        request.headers(),
+        passed_on(request.headers(), request.extensions().get().copied()),
+    );
     let client = hyper::upgrade::on(&mut request);
     for origin in shell.gateways.in_turn() {
         let authority = origin.trim_start_matches("http://");
@@ -74,7 +77,9 @@ async fn upgrade(
     }
     let gateway = hyper::upgrade::on(&mut response);
     tokio::spawn(async move {
-        let Ok((client, gateway)) = tokio::try_join!(client, gateway) else { return };
+        let Ok((client, gateway)) = tokio::try_join!(client, gateway) else {
+            return;
+        };
         let (mut client, mut gateway) = (TokioIo::new(client), TokioIo::new(gateway));
         // However it ends, both sides are closed.
         let _ = copy_bidirectional_with_sizes(&mut client, &mut gateway, BUFFER, BUFFER).await;

@@ -30,12 +30,21 @@ pub struct Joins {
 
 impl Joins {
     pub fn new(rooms: Arc<Rooms>, ws: WsId, outbox: Arc<Outbox>) -> Arc<Self> {
-        Arc::new(Self { rooms, ws, outbox, state: Mutex::default() })
+        Arc::new(Self {
+            rooms,
+            ws,
+            outbox,
+            state: Mutex::default(),
+        })
     }
 
     pub fn add(self: &Arc<Self>, actor: &Actor, reference: Option<String>, rooms: Vec<JoinRoom>) {
         let mut state = self.state.lock();
-        let wanted = |room| Wanted { actor: actor.clone(), reference: reference.clone(), room };
+        let wanted = |room| Wanted {
+            actor: actor.clone(),
+            reference: reference.clone(),
+            room,
+        };
         state.queue.extend(rooms.into_iter().map(wanted));
         if !std::mem::replace(&mut state.working, true) {
             tokio::spawn(self.clone().work());
@@ -62,7 +71,9 @@ impl Joins {
                 state.working = next.is_some();
                 next
             };
-            let Some(Wanted { actor, reference, room }) = next else { return };
+            let Some(Wanted { actor, reference, room }) = next else {
+                return;
+            };
             let room_id = room.room_id;
             self.rooms.join(self.ws, &actor, &self.outbox, reference, room).await;
             if self.state.lock().stopped {

@@ -67,7 +67,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Stream<IO> {
             .max_message_size(Some(frame_bytes));
         let io = Counted { io, written: 0 };
         let ws = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-        Self { ws, outbox, sent, blocked: None, sleep: Box::pin(tokio::time::sleep(Duration::ZERO)) }
+        Self {
+            ws,
+            outbox,
+            sent,
+            blocked: None,
+            sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
+        }
     }
 
     /// Writes what waits, until something is read or due.
@@ -148,7 +154,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Stream<IO> {
 
     /// Says why, and waits a moment for the client to hear it.
     pub async fn close(mut self, code: CloseCode) {
-        let frame = CloseFrame { code: WireCode::from(code.number()), reason: "".into() };
+        let frame = CloseFrame {
+            code: WireCode::from(code.number()),
+            reason: "".into(),
+        };
         let handshake = async {
             self.ws.send(Message::Close(Some(frame))).await?;
             // Ends when the client has closed too. What it still says is of no interest.

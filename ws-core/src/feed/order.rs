@@ -86,7 +86,11 @@ impl<L: Listener> Feed<L> {
             }
         }
         self.finish_joins();
-        if self.held.is_empty() || self.fetching { Vec::new() } else { vec![Wish::WatchGap] }
+        if self.held.is_empty() || self.fetching {
+            Vec::new()
+        } else {
+            vec![Wish::WatchGap]
+        }
     }
 
     /// The event at its own turn: to each member as its frame, or to the socket that waits for it as its `ack`.

@@ -63,8 +63,13 @@ pub(super) fn catch_up(opened: &OpenedRoom, newer: &[Entry], wanted: bool) -> (V
         // The client's place is not in this log: it forgets the room.
         return (Vec::new(), true);
     }
-    let read = opened.events.iter().filter_map(|event| serde_json::value::to_raw_value(event).ok());
-    let since = newer.iter().filter_map(|entry| RawValue::from_string(entry.frame.0.to_string()).ok());
+    let read = opened
+        .events
+        .iter()
+        .filter_map(|event| serde_json::value::to_raw_value(event).ok());
+    let since = newer
+        .iter()
+        .filter_map(|entry| RawValue::from_string(entry.frame.0.to_string()).ok());
     let mut events: Vec<Box<RawValue>> = read.chain(since).collect();
     let (mut bytes, mut kept) = (JOINED_OVERHEAD, 0);
     for event in events.iter().rev() {

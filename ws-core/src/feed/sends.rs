@@ -45,13 +45,15 @@ impl<L: Listener> Feed<L> {
         match self.fences.get(&send.ws) {
             Some(Fence(first)) if *first == message => drop(self.fences.remove(&send.ws)),
             Some(_) => {
-                send.listener.answer(self.error(send.reference, Some(message), Problem::unavailable()));
+                send.listener
+                    .answer(self.error(send.reference, Some(message), Problem::unavailable()));
                 return Vec::new();
             }
             None => {}
         }
         if self.pending.len() >= limits::SENDS_WAITING_PER_ROOM {
-            send.listener.answer(self.error(send.reference, Some(message), Problem::unavailable()));
+            send.listener
+                .answer(self.error(send.reference, Some(message), Problem::unavailable()));
             self.fences.insert(send.ws, Fence(message));
             return Vec::new();
         }
@@ -72,7 +74,11 @@ impl<L: Listener> Feed<L> {
         if self.in_flight {
             return None;
         }
-        let waiting = self.pending.iter_mut().filter(|pending| pending.draft.is_some()).take(limits::DRAFTS_PER_APPEND);
+        let waiting = self
+            .pending
+            .iter_mut()
+            .filter(|pending| pending.draft.is_some())
+            .take(limits::DRAFTS_PER_APPEND);
         let mut drafts = Vec::new();
         for pending in waiting {
             pending.in_flight = true;
@@ -99,7 +105,10 @@ impl<L: Listener> Feed<L> {
                 Some(Outcome::Appended(appended)) if !broken.contains(&pending.ws) => {
                     self.ack(&mut pending, appended.event.seq, appended.event.sent_at);
                     let live = (!appended.repeated).then_some(Some(pending.ws));
-                    events.push(Event::Message(MessageEvent { ws_id: live, ..appended.event }));
+                    events.push(Event::Message(MessageEvent {
+                        ws_id: live,
+                        ..appended.event
+                    }));
                 }
                 Some(Outcome::Refused(refusal)) if !is_open(&refusal) && !broken.contains(&pending.ws) => {
                     pending.answer(self.error(pending.reference.clone(), Some(pending.message), refusal.into()));
@@ -130,7 +139,9 @@ impl<L: Listener> Feed<L> {
     /// The event of a pending send has its turn: that is its ack, whatever the call says later. Returns the sockets that
     /// had it as an ack.
     pub(super) fn settle_by(&mut self, event: &Event) -> Vec<WsId> {
-        let Event::Message(message) = event else { return Vec::new() };
+        let Event::Message(message) = event else {
+            return Vec::new();
+        };
         let (seq, sent_at) = (message.seq, message.sent_at);
         let mut acked = Vec::new();
         let mut pending = std::mem::take(&mut self.pending);
@@ -175,6 +186,12 @@ impl<L: Listener> Pending<L> {
 
     fn acknowledge(&mut self, room_id: RoomId, seq: Seq, sent_at: Timestamp) {
         let (reference, message_id) = (self.reference.take(), self.message);
-        self.answer(ServerFrame::Ack { reference, room_id, message_id, seq, sent_at });
+        self.answer(ServerFrame::Ack {
+            reference,
+            room_id,
+            message_id,
+            seq,
+            sent_at,
+        });
     }
 }

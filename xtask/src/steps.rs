@@ -1,0 +1,126 @@
+//! The steps of `./dev test` and `./dev check`.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, ensure};
+use local_servers::{Postgres, Redis};
+
+use crate::{
+    dependencies,
+    run::{Ended, program, step},
+    tally, wasm,
+};
+
+fn cargo(arguments: &[&str]) -> Command {
+    program("cargo", "", arguments)
+}
+
+fn npm(folder: &str, script: &str) -> Command {
+    program("npm", folder, &["run", "--silent", script])
+}
+
+const CLIPPY: [&str; 7] = [
+    "clippy",
+    "--workspace",
+    "--all-targets",
+    "--locked",
+    "--",
+    "-D",
+    "warnings",
+];
+
+pub fn check() -> anyhow::Result<()> {
+    dependencies::check()?;
+    let steps = [
+        step("rustfmt", cargo(&["fmt", "--all", "--check"]))?,
+        step("clippy", cargo(&CLIPPY))?,
+        step("the page: lint", npm("web", "lint"))?,
+        step("the page: format", npm("web", "format:check"))?,
+        step("the page: types", npm("web", "typecheck"))?,
+    ];
+    tally::conclude(&steps)
+}
+
+/// A folder that is removed with its content.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> anyhow::Result<Self> {
+        let path = env::temp_dir().join(format!("chat-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+pub fn test(_long: bool) -> anyhow::Result<()> {
+    let mut steps = vec![
+        step("rustfmt", cargo(&["fmt", "--all", "--check"]))?,
+        step("clippy", cargo(&CLIPPY))?,
+        wasm::run()?,
+        step("build", cargo(&["build", "--workspace", "--locked"]))?,
+    ];
+    steps.push(rust()?);
+    for script in ["lint", "format:check", "typecheck", "types:check", "test"] {
+        steps.push(step(&format!("the page: {script}"), npm("web", script))?);
+    }
+    for topology in ["single", "split"] {
+        steps.extend(end_to_end(topology)?);
+    }
+    tally::conclude(&steps)
+}
+
+/// All Rust tests, beside one Postgres and one Redis of their own.
+fn rust() -> anyhow::Result<Ended> {
+    let scratch = Scratch::new("tests")?;
+    let postgres = Postgres::start(&scratch.0.join("postgres"))?;
+    let redis = Redis::start(&scratch.0.join("redis"))?;
+    let mut tests = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
+    tests
+        .env("CHAT_TEST_POSTGRES", postgres.url())
+        .env("CHAT_TEST_REDIS", redis.url());
+    step("cargo test", tests)
+}
+
+/// The suites in `e2e` against a stack of their own.
+fn end_to_end(topology: &str) -> anyhow::Result<Vec<Ended>> {
+    let scratch = Scratch::new(topology)?;
+    let stack = env::current_exe()?.with_file_name("stack");
+    let up = |command: &str| {
+        let mut call = program(stack.to_str().unwrap_or_default(), "", &[command, "--data"]);
+        call.arg(&scratch.0);
+        call
+    };
+    let started = up("up")
+        .args(["--port", "0", "--detach", "--topology", topology])
+        .status();
+    ensure!(
+        started.context("cannot run the stack")?.success(),
+        "the stack did not start as {topology}"
+    );
+    let steps = suites(topology, &scratch.0);
+    let stopped = up("down").status()?;
+    ensure!(stopped.success(), "the stack did not stop");
+    steps
+}
+
+fn suites(topology: &str, folder: &Path) -> anyhow::Result<Vec<Ended>> {
+    let suite = |script: &str, name: String| {
+        let mut command = npm("e2e", script);
+        command.env("CHAT_ENDPOINTS", folder.join("endpoints.json"));
+        step(&name, command)
+    };
+    Ok(vec![
+        suite("test", format!("end to end, {topology}"))?,
+        suite("test:browser", format!("in the browser, {topology}"))?,
+    ])
+}
