@@ -68,7 +68,8 @@ macro_rules! words {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-        pub enum $name { $($(#[$variant_doc])* #[serde(rename = $word)] $variant),* }
+        #[serde(rename_all = "lowercase")]
+        pub enum $name { $($(#[$variant_doc])* $variant),* }
 
         impl $name {
             pub const fn as_str(self) -> &'static str {
@@ -186,3 +187,22 @@ pub struct Page<T> {
 
 /// What of a room has changed, in a `room` event.
 pub type RoomChange = serde_json::Map<String, Value>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_the_same_in_json_and_in_the_database() {
+        for role in [Role::Member, Role::Moderator, Role::Owner] {
+            assert_eq!(serde_json::to_value(role).unwrap(), role.as_str());
+            assert_eq!(Role::parse(role.as_str()), Some(role));
+        }
+        assert_eq!(serde_json::to_value(RoomKind::Dm).unwrap(), RoomKind::Dm.as_str());
+        assert_eq!(
+            serde_json::to_value(Encryption::Envelope).unwrap(),
+            Encryption::Envelope.as_str()
+        );
+        assert!(Role::Owner > Role::Moderator && Role::Moderator > Role::Member);
+    }
+}

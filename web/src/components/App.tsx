@@ -1,0 +1,39 @@
+import { useMemo, useState, useSyncExternalStore } from "react";
+import { Chat } from "../chat/chat";
+import { RoomView } from "./RoomView";
+import { Rooms } from "./Rooms";
+import { SignIn } from "./SignIn";
+
+export function App({ chat }: { chat: Chat }) {
+  const state = useSyncExternalStore(chat.subscribe, chat.snapshot);
+  const [chosen, choose] = useState<string>();
+  const room = useMemo(() => state.rooms.find((room) => room.id === chosen), [state.rooms, chosen]);
+
+  if (state.phase === "starting") {
+    return <p className="centre">{state.notice ? `${state.notice} Trying again…` : "One moment…"}</p>;
+  }
+  if (state.phase === "signed-out") return <SignIn chat={chat} />;
+  return (
+    <div className="app">
+      <Connection state={state.connection} />
+      <Rooms chat={chat} state={state} chosen={chosen} choose={choose} />
+      {room ? (
+        <RoomView key={room.id} chat={chat} state={state} room={room} />
+      ) : (
+        <main className="centre">Choose a room, or create one.</main>
+      )}
+    </div>
+  );
+}
+
+/** Says when the line is lost; says nothing while all is well. */
+function Connection({ state }: { state: "connecting" | "open" | "lost" }) {
+  const text = { connecting: "Connecting…", open: "Connected", lost: "Connection lost. Trying again…" }[
+    state
+  ];
+  return (
+    <div role="status" className={`connection ${state}`}>
+      {text}
+    </div>
+  );
+}
