@@ -16,7 +16,10 @@ export function RoomView({ chat, state, room }: Props) {
   const end = useRef<HTMLLIElement>(null);
   const newest = log?.messages.at(-1)?.seq;
   const [problem, setProblem] = useState<string>();
-  useEffect(() => end.current?.scrollIntoView({ block: "end" }), [newest, sending.length]);
+  useEffect(() => {
+    // Newer browsers answer with a promise, which is no clean-up.
+    void end.current?.scrollIntoView({ block: "end" });
+  }, [newest, sending.length]);
 
   return (
     <main className="room">

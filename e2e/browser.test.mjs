@@ -1,0 +1,123 @@
+// Two people in two browsers on two gateways: what a user does first has to work.
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { chromium } from "playwright-core";
+import { PASSWORD, at } from "./lib.mjs";
+
+const artifacts = new URL("./artifacts/", import.meta.url).pathname;
+const quiet = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+let browser;
+
+before(async () => {
+  mkdirSync(artifacts, { recursive: true });
+  const args = process.getuid() === 0 ? ["--no-sandbox", ...quiet] : quiet;
+  browser = await chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium", args });
+});
+after(() => browser?.close());
+
+let people = 0;
+async function newcomer(name) {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const faults = [];
+  page.on("pageerror", (error) => faults.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && !/401/.test(message.text()) && faults.push(message.text()));
+  await page.goto(at.web);
+  const username = `${name}-${process.pid % 10000}-${Date.now() % 1e7}-${people++}`;
+  await page.getByLabel("Username").fill(username);
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByRole("button", { name: "Register" }).click();
+  await page.getByText("Connected").waitFor();
+  return { page, context, username, faults };
+}
+
+const say = async (page, text) => {
+  await page.getByRole("textbox", { name: "Message" }).fill(text);
+  await page.getByRole("textbox", { name: "Message" }).press("Enter");
+};
+const heard = (page, text) => page.locator("li.message:not(.waiting)", { hasText: text }).waitFor();
+const messages = (page) => page.locator("li.message p").allTextContents();
+
+/** Open sockets of each gateway, by its own count. */
+async function sockets() {
+  const gateways = Object.entries(at.metrics).filter(([name]) => name.startsWith("ws-core"));
+  return Promise.all(gateways.map(async ([, url]) => {
+    const text = await (await fetch(url)).text();
+    return Number(/^ws_active_connections\{.*\} (\d+)/m.exec(text)[1]);
+  }));
+}
+
+test("two people on two gateways meet, talk both ways, and find everything after a reload", async () => {
+  const ada = await newcomer("ada");
+  const bob = await newcomer("bob");
+  assert.ok((await sockets()).filter((count) => count > 0).length >= 2, "they are on two gateways");
+  const name = `Tea ${Date.now()}`;
+  await ada.page.getByLabel("New room").fill(name);
+  await ada.page.getByRole("button", { name: "Create" }).click();
+  await ada.page.getByRole("heading", { name }).waitFor();
+  await bob.page.getByLabel("Find public rooms").fill(name);
+  await bob.page.getByRole("button", { name: "Find", exact: true }).click();
+  await bob.page.getByRole("button", { name: `Join ${name}` }).click();
+  await bob.page.getByRole("heading", { name }).waitFor();
+  const said = [];
+  for (let n = 1; n <= 3; n++) {
+    for (const [speaker, listener] of [[ada, bob], [bob, ada]]) {
+      const text = `${speaker.username} says ${n}`;
+      said.push(text);
+      await say(speaker.page, text);
+      await heard(listener.page, text);
+      await heard(speaker.page, text);
+    }
+  }
+  for (const { page } of [ada, bob]) assert.deepEqual(await messages(page), said);
+  await bob.page.screenshot({ path: `${artifacts}two-gateways.png` });
+  await bob.page.reload();
+  await bob.page.getByText("Connected").waitFor();
+  await bob.page.getByRole("button", { name, exact: true }).click();
+  await heard(bob.page, said.at(-1));
+  assert.deepEqual(await messages(bob.page), said, "history is complete and in order");
+  await say(bob.page, "still here");
+  await heard(ada.page, "still here");
+  assert.deepEqual([...ada.faults, ...bob.faults], []);
+  await Promise.all([ada.context.close(), bob.context.close()]);
+});
+
+test("a lost connection is said, what is written meanwhile is kept, and it comes back by itself", async () => {
+  const ada = await newcomer("eve");
+  const sockets = [];
+  await ada.page.routeWebSocket(/\/ws$/, (socket) => {
+    socket.connectToServer();
+    sockets.push(socket);
+  });
+  await ada.page.reload();
+  await ada.page.getByText("Connected").waitFor();
+  await ada.page.getByLabel("New room").fill("Alone");
+  await ada.page.getByRole("button", { name: "Create" }).click();
+  await ada.page.getByRole("heading", { name: "Alone" }).waitFor();
+  await ada.page.context().setOffline(true);
+  await sockets.at(-1).close({ code: 4503 });
+  await ada.page.getByText("Connection lost").waitFor();
+  await say(ada.page, "written while away");
+  await ada.page.getByText("Sending…").waitFor();
+  await ada.page.screenshot({ path: `${artifacts}connection-lost.png` });
+  await ada.page.context().setOffline(false);
+  await ada.page.getByText("Connected").waitFor();
+  await heard(ada.page, "written while away");
+  assert.deepEqual(await messages(ada.page), ["written while away"]);
+  await ada.context.close();
+});
+
+test("who logs out has to log in again, and a wrong password says so", async () => {
+  const { page, context, username } = await newcomer("joe");
+  await page.getByRole("button", { name: "Log out" }).click();
+  await page.getByRole("button", { name: "I have an account" }).click();
+  await page.getByLabel("Username").fill(username);
+  await page.getByLabel("Password").fill("not the password");
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByRole("alert").waitFor();
+  await page.getByLabel("Password").fill(PASSWORD);
+  await page.getByRole("button", { name: "Log in" }).click();
+  await page.getByText("Connected").waitFor();
+  await context.close();
+});
