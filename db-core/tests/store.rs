@@ -1,0 +1,135 @@
+//! What db-core does about its database and its callers.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use bus::{Bus, Delivery, MemoryBus, Payload, Topic};
+use common::{
+    event::Event,
+    service_token::{Service, ServiceKey},
+};
+use db_api::{Call, DbApi, types::*};
+use db_client::DbClient;
+use db_core::{Store, StoreError, http};
+use sqlx::{Connection, PgConnection};
+use support::*;
+
+#[tokio::test]
+async fn a_schema_of_a_later_release_is_refused() {
+    let url = fresh_database().await;
+    Store::open(&url).await.unwrap();
+    Store::open(&url).await.expect("its own schema is known");
+    let mut later = PgConnection::connect(&url).await.unwrap();
+    let migration = "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
+                     values (9999, 'of a later release', true, '', 0)";
+    sqlx::query(migration).execute(&mut later).await.unwrap();
+    assert!(matches!(Store::open(&url).await, Err(StoreError::Schema(_))));
+}
+
+#[tokio::test]
+async fn commits_are_announced_with_their_socket() {
+    let bus = Arc::new(MemoryBus::new());
+    let db = core_on(&fresh_database().await, bus.clone()).await;
+    let ada = person(&*db, "ada").await;
+    let here = room(&*db, &ada, &[]).await;
+    let mut ear = bus.subscription();
+    ear.topics().subscribe(&[Topic::Room(here.id)]).await;
+    let mut draft = draft(&ada, here.id, fresh_message());
+    draft.ws_id = Some(common::WsId(service::minted::id()));
+    append(&*db, vec![draft.clone()]).await;
+    append(&*db, vec![draft.clone()]).await;
+    append(&*db, vec![support::draft(&ada, here.id, fresh_message())]).await;
+    let mut heard = Vec::new();
+    while heard.len() < 2 {
+        let Delivery::Message { payload, .. } = ear.next().await else {
+            panic!("continuity was lost")
+        };
+        let Some(Payload::Event(Event::Message(message))) = Payload::decode(&payload) else {
+            panic!("{payload:?}")
+        };
+        heard.push((message.seq.get(), message.ws_id));
+    }
+    assert_eq!(
+        heard,
+        [(2, Some(draft.ws_id)), (3, Some(None))],
+        "a repeat is not announced"
+    );
+}
+
+#[tokio::test]
+async fn only_services_that_prove_themselves_may_call_and_only_what_is_theirs() {
+    let (edge, gateway, stranger) = ([1; 32], [2; 32], [3; 32]);
+    let keys = HashMap::from([
+        (Service::EdgeAuth, ServiceKey::new(edge)),
+        (Service::WsCore, ServiceKey::new(gateway)),
+    ]);
+    let listener = service::serve::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(service::serve(
+        listener,
+        http::router(direct().await, keys),
+        service::CancellationToken::new(),
+    ));
+    let client = |service, key| DbClient::new(&url, service, ServiceKey::new(key));
+    let heads = || Heads { rooms: Vec::new() };
+    assert!(
+        client(Service::WsCore, gateway)
+            .heads(Call::anonymous(), heads())
+            .await
+            .is_ok()
+    );
+    assert!(
+        client(Service::WsCore, stranger)
+            .heads(Call::anonymous(), heads())
+            .await
+            .is_err()
+    );
+    assert!(
+        client(Service::EdgeAuth, edge)
+            .heads(Call::anonymous(), heads())
+            .await
+            .is_err(),
+        "not its operation"
+    );
+}
+
+#[tokio::test]
+async fn a_database_that_is_locked_up_is_unavailable_in_time_and_then_goes_on() {
+    let url = fresh_database().await;
+    let db = core_on(&url, Arc::new(MemoryBus::new())).await;
+    let ada = person(&*db, "ada").await;
+    let here = room(&*db, &ada, &[]).await;
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    let mut lock = other.begin().await.unwrap();
+    sqlx::query("select 1 from rooms for update")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    let message = fresh_message();
+    let hurried = Call::anonymous().within(Duration::from_millis(200));
+    let late = db
+        .append(
+            hurried,
+            Append {
+                drafts: vec![draft(&ada, here.id, message)],
+            },
+        )
+        .await
+        .unwrap()
+        .value;
+    assert!(
+        matches!(&late.outcomes[0], Outcome::Refused(db_api::Refusal::Unavailable { .. })),
+        "the outcome is open: {late:?}"
+    );
+    lock.rollback().await.unwrap();
+    // The first try went on by itself, and the second finds it, or is it.
+    let again = append(&*db, vec![draft(&ada, here.id, message)]).await;
+    assert!(
+        matches!(&again[0], Outcome::Appended(appended) if appended.event.seq.get() == 2),
+        "{again:?}"
+    );
+    assert_eq!(log(&*db, &ada, here.id).await.len(), 2);
+}
