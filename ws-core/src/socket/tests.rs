@@ -52,7 +52,8 @@ fn send_frame() -> String {
 
 #[test]
 fn what_clients_write_becomes_actions() {
-    let vectors: [(&str, fn(&[Action]) -> bool); 7] = [
+    type Expected = fn(&[Action]) -> bool;
+    let vectors: [(&str, Expected); 7] = [
         (r#"{"type":"ping","ref":"a"}"#, |actions| {
             matches!(actions, [Action::Reply(_)])
         }),
