@@ -1,6 +1,7 @@
 //! Developer commands behind `./dev`.
 
 mod dependencies;
+mod licences;
 mod run;
 mod steps;
 mod tally;

@@ -10,7 +10,7 @@ use anyhow::{Context, ensure};
 use local_servers::{Postgres, Redis};
 
 use crate::{
-    dependencies,
+    dependencies, licences,
     run::{Ended, program, step},
     tally, wasm,
 };
@@ -35,6 +35,7 @@ const CLIPPY: [&str; 7] = [
 
 pub fn check() -> anyhow::Result<()> {
     dependencies::check()?;
+    licences::check()?;
     let steps = [
         step("rustfmt", cargo(&["fmt", "--all", "--check"]))?,
         step("clippy", cargo(&CLIPPY))?,
