@@ -81,6 +81,13 @@ test("refresh by body: a lost answer is made good by its key, a thief ends the s
   assertProblem(await refresh("forged"), 401, "unauthenticated");
 });
 
+test("a name whose logins fail too often has to wait, with the right password too", async () => {
+  const ada = await person("ada");
+  const login = (password) => http("POST", "/auth/login", { body: { username: ada.username, password } });
+  for (let n = 0; n < 10; n++) assertProblem(await login("not the password"), 401, "invalid-credentials");
+  assertProblem(await login(PASSWORD), 429, "rate-limited");
+});
+
 test("logout ends the session, again too", async () => {
   const ada = await person("ada");
   assert.equal((await http("POST", "/auth/logout", { token: ada.token })).status, 204);

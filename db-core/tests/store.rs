@@ -10,10 +10,11 @@ use bus::{Bus, Delivery, MemoryBus, Payload, Topic};
 use common::{
     event::Event,
     service_token::{Service, ServiceKey},
+    text::{Password, Username},
 };
 use db_api::{Call, DbApi, types::*};
 use db_client::DbClient;
-use db_core::{Store, StoreError, http};
+use db_core::{Core, Parts, Registration, Store, StoreError, http};
 use sqlx::{Connection, PgConnection};
 use support::*;
 
@@ -27,6 +28,24 @@ async fn a_schema_of_a_later_release_is_refused() {
                      values (9999, 'of a later release', true, '', 0)";
     sqlx::query(migration).execute(&mut later).await.unwrap();
     assert!(matches!(Store::open(&url).await, Err(StoreError::Schema(_))));
+}
+
+#[tokio::test]
+async fn a_closed_registration_takes_nobody() {
+    let parts = parts_on(&fresh_database().await, Arc::new(MemoryBus::new())).await;
+    let db = Core::new(Parts {
+        registration: Registration::Closed,
+        ..parts
+    })
+    .unwrap();
+    let request = Register {
+        username: Username::parse("ada").unwrap(),
+        password: Password::parse("correct horse battery").unwrap(),
+        display_name: None,
+        device: None,
+    };
+    let refused = db.register(Call::anonymous(), request).await;
+    assert!(matches!(refused, Err(db_api::Refusal::Forbidden { .. })), "{refused:?}");
 }
 
 #[tokio::test]

@@ -38,15 +38,18 @@ pub async fn fresh_database() -> String {
 }
 
 pub async fn core_on(url: &str, bus: Arc<dyn Bus>) -> Arc<Core> {
-    let parts = Parts {
+    Core::new(parts_on(url, bus).await).unwrap()
+}
+
+pub async fn parts_on(url: &str, bus: Arc<dyn Bus>) -> Parts {
+    Parts {
         store: Store::open(url).await.unwrap(),
         cache: Arc::new(MemoryCache::default()),
         bus,
         refresh_key: RefreshKey::new([7; 32]),
         registration: Registration::Open,
         metrics: Metrics::new("db", "test"),
-    };
-    Core::new(parts).unwrap()
+    }
 }
 
 /// A db-core, called directly.
