@@ -11,6 +11,7 @@ mod log;
 mod members;
 mod passwords;
 mod people;
+mod refresh;
 mod rooms;
 mod rows;
 mod store;

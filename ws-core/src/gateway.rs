@@ -16,10 +16,7 @@ use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
 use service::{CancellationToken, Metrics, Verifier};
 use tokio::sync::Notify;
 
-use crate::{
-    rooms::{Rooms, Users},
-    socket::Settings,
-};
+use crate::{rooms::Rooms, socket::Settings, users::Users};
 
 /// The seed's figures of a gateway, as far as they exist.
 #[derive(Clone)]

@@ -9,6 +9,7 @@ mod gateway;
 mod outbox;
 mod rooms;
 pub mod socket;
+mod users;
 
 pub use config::{Config, serve, settings};
 pub use gateway::Gateway;
