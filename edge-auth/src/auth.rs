@@ -94,9 +94,7 @@ pub fn router(edge: Edge) -> Router {
 }
 
 fn call(headers: &HeaderMap) -> Call {
-    Call::anonymous()
-        .within(limits::HASH_DEADLINE)
-        .traced(headers::traceparent(headers).map(str::to_owned))
+    Call::anonymous().traced(headers::traceparent(headers).map(str::to_owned))
 }
 
 async fn register(
@@ -110,7 +108,11 @@ async fn register(
         display_name: body.display_name,
         device: None,
     };
-    let grant = edge.db.register(call(&headers), request).await?.value;
+    let grant = edge
+        .db
+        .register(call(&headers).within(limits::HASH_DEADLINE), request)
+        .await?
+        .value;
     edge.session(StatusCode::CREATED, grant, body.token_delivery, &headers)
 }
 
@@ -127,7 +129,11 @@ async fn login(
         scopes: body.scopes,
         client_address: address.map(|address| address.0.0.to_string()),
     };
-    let grant = edge.db.login(call(&headers), request).await?.value;
+    let grant = edge
+        .db
+        .login(call(&headers).within(limits::HASH_DEADLINE), request)
+        .await?
+        .value;
     edge.session(StatusCode::OK, grant, body.token_delivery, &headers)
 }
 

@@ -36,7 +36,12 @@ pub struct Ended {
 /// When the program can't be run at all.
 pub fn step(name: &str, mut command: Command) -> anyhow::Result<Ended> {
     println!("\n== {name}");
-    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    // What is counted afterwards must be plain text.
+    command
+        .env("NO_COLOR", "1")
+        .env_remove("FORCE_COLOR")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
     let mut child = command
         .spawn()
         .with_context(|| format!("cannot run {:?}", command.get_program()))?;
