@@ -123,7 +123,12 @@ async fn an_overflow_in_process_is_said() {
 
 /// A door to Redis that can be slammed: a forwarder whose connections are cut by aborting their tasks.
 async fn cuttable(url: &str) -> (String, Arc<std::sync::Mutex<tokio::task::JoinSet<()>>>) {
-    let target = url.trim_start_matches("redis://").trim_end_matches('/').to_owned();
+    // `redis://:PASSWORD@ADDRESS`, of which the address is exchanged.
+    let rest = url.trim_start_matches("redis://");
+    let (password, target) = rest
+        .rsplit_once('@')
+        .map_or(("", rest), |(password, target)| (password, target));
+    let (password, target) = (password.to_owned(), target.trim_end_matches('/').to_owned());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let connections = Arc::new(std::sync::Mutex::new(tokio::task::JoinSet::new()));
@@ -138,7 +143,8 @@ async fn cuttable(url: &str) -> (String, Arc<std::sync::Mutex<tokio::task::JoinS
             });
         }
     });
-    (format!("redis://{address}"), connections)
+    let at = if password.is_empty() { "" } else { "@" };
+    (format!("redis://{password}{at}{address}"), connections)
 }
 
 #[tokio::test]
