@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { Socket, assertProblem, endpoints, person, room, say, uuid } from "./lib.mjs";
+import { PASSWORD, Socket, assertProblem, endpoints, http, person, room, say, uuid } from "./lib.mjs";
 
 /** The server and its children: stopping the first alone would leave the others answering. */
 function family(pid) {
@@ -31,6 +31,18 @@ test("Postgres gone for five seconds: 503 with Retry-After, then all goes on", a
     assertProblem(over, 503, "unavailable");
     assert.equal(frame.code, "unavailable");
     assert.ok(frame.retryAfterMs > 0);
+    const rooms = `/api/rooms/${here.id}`;
+    const reads = ["/api/rooms", "/api/rooms/public", "/api/users?query=ada", rooms, `${rooms}/messages`, `${rooms}/members`, `${rooms}/events`];
+    const credentials = { username: `late-${Date.now() % 1e8}`, password: PASSWORD };
+    const asked = [
+      ...reads.map((route) => ada.as("GET", route)),
+      ada.as("POST", `${rooms}/join`),
+      http("POST", "/auth/register", { body: credentials }),
+      http("POST", "/auth/login", { body: credentials }),
+      http("POST", "/auth/refresh", { body: { refreshToken: ada.refreshToken } }),
+    ];
+    for (const answer of await Promise.all(asked)) assertProblem(answer, 503, "unavailable");
+    assert.equal((await http("GET", "/api/health")).json.status, "unavailable");
     await five;
   } finally {
     stopped.forEach((pid) => process.kill(pid, "SIGCONT"));
