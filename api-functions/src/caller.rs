@@ -11,7 +11,7 @@ use common::{
 };
 use db_api::{Answer, Call, Seen};
 use http::{HeaderValue, StatusCode, request::Parts};
-use http_contract::{Refused, headers};
+use http_contract::{Caller, Refused, headers};
 use serde::Serialize;
 use service::metrics::Outcome;
 
@@ -39,6 +39,9 @@ async fn verified(parts: &Parts, api: &Api) -> Result<Actor, Problem> {
 
 async fn call(parts: &Parts, api: &Api, scope: Scope) -> Result<Call, Refused> {
     let actor = verified(parts, api).await?;
+    if let Some(caller) = parts.extensions.get::<Caller>() {
+        caller.is(actor.user_id);
+    }
     actor.needs(scope)?;
     let traceparent = headers::traceparent(&parts.headers).map(str::to_owned);
     Ok(Call::of(actor)

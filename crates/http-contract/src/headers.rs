@@ -1,11 +1,27 @@
 //! Headers that several doors read.
 
-use common::{Problem, limits, token};
+use std::sync::{Arc, OnceLock};
+
+use common::{Problem, UserId, limits, token};
 use db_api::Seen;
 use http::{HeaderMap, HeaderValue, header};
 
 pub const CHAT_SEEN: &str = "chat-seen";
 pub const TRACEPARENT: &str = "traceparent";
+
+/// Who a request turned out to come from, told by the handler that verified it to the door that logs it.
+#[derive(Debug, Clone, Default)]
+pub struct Caller(Arc<OnceLock<UserId>>);
+
+impl Caller {
+    pub fn is(&self, user: UserId) {
+        let _ = self.0.set(user);
+    }
+
+    pub fn user(&self) -> Option<UserId> {
+        self.0.get().copied()
+    }
+}
 
 /// Where a request came from: the peer, or what a trusted proxy says of it.
 #[derive(Debug, Clone, Copy)]

@@ -6,5 +6,5 @@ pub mod headers;
 pub mod problem;
 
 pub use extract::{Body, PathId, Query};
-pub use headers::ClientAddress;
+pub use headers::{Caller, ClientAddress};
 pub use problem::{Refused, unknown_route};

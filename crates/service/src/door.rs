@@ -14,7 +14,7 @@ use common::{Problem, limits};
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use http_contract::{ClientAddress, Refused, headers, problem, unknown_route};
+use http_contract::{Caller, ClientAddress, Refused, headers, problem, unknown_route};
 use ipnet::IpNet;
 
 use crate::{
@@ -45,7 +45,27 @@ impl Door {
     }
 }
 
-async fn pass(State(door): State<Door>, request: Request, next: Next) -> Response {
+/// The place of a request in its trace (W3C Trace Context): the incoming trace goes on, else a new one begins unsampled.
+struct Trace {
+    trace_id: String,
+    span_id: String,
+    traceparent: String,
+}
+
+impl Trace {
+    fn of(headers: &HeaderMap) -> Self {
+        let span_id = minted::random().simple().to_string()[16..].to_owned();
+        let incoming = headers::traceparent(headers).map(|text| (text[3..35].to_owned(), text[53..].to_owned()));
+        let (trace_id, flags) = incoming.unwrap_or_else(|| (minted::random().simple().to_string(), "00".to_owned()));
+        Self {
+            traceparent: format!("00-{trace_id}-{span_id}-{flags}"),
+            trace_id,
+            span_id,
+        }
+    }
+}
+
+async fn pass(State(door): State<Door>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = minted::id().to_string();
     let method = known_method(request.method());
@@ -60,7 +80,11 @@ async fn pass(State(door): State<Door>, request: Request, next: Next) -> Respons
     };
     let active = door.metrics.active.get_or_create(&labels).clone();
     active.inc();
-    let trace = headers::traceparent(request.headers()).map(|text| text[3..35].to_owned());
+    let (trace, caller) = (Trace::of(request.headers()), Caller::default());
+    if let Ok(traceparent) = HeaderValue::from_str(&trace.traceparent) {
+        request.headers_mut().insert(headers::TRACEPARENT, traceparent);
+    }
+    request.extensions_mut().insert(caller.clone());
     let response = AssertUnwindSafe(handle(&door, request, next, &id))
         .catch_unwind()
         .await
@@ -86,7 +110,9 @@ async fn pass(State(door): State<Door>, request: Request, next: Next) -> Respons
     tracing::info!(
         service = door.service,
         request_id = %id,
-        trace_id = trace.as_deref().unwrap_or_default(),
+        trace_id = trace.trace_id,
+        span_id = trace.span_id,
+        user_id = caller.user().map(tracing::field::display),
         method,
         route,
         status,

@@ -11,6 +11,11 @@ pub fn now() -> Timestamp {
     Timestamp(since.as_millis() as i64)
 }
 
+/// 122 random bits (UUIDv4, RFC 9562), for what must not tell when it was made.
+pub fn random() -> Uuid {
+    Uuid::new_v4()
+}
+
 /// A fresh id (UUIDv7, RFC 9562): unguessable enough for a name, sorted by time for an index.
 pub fn id() -> Uuid {
     Uuid::now_v7()

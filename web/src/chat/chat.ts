@@ -1,35 +1,19 @@
 // The state of the page: rooms, logs, what was sent and not yet acknowledged. Components subscribe and draw.
-import { Problem, type Message, type Page, type Room, type User } from "./http";
+import { words, type Message, type Page, type Room, type User } from "./http";
 import { apply, insert, startLog, type DurableEvent, type RoomLog } from "./log";
 import { Account } from "./session";
+import { EMPTY, type Sending, type State } from "./state";
 import { ChatSocket, type Frame } from "./socket";
 
-export interface Sending {
-  roomId: string;
-  messageId: string;
-  text: string;
-  /** Why the server refused it for good. */
-  refused?: string;
-}
-
-export interface State {
-  phase: "starting" | "signed-out" | "signed-in";
-  user?: User;
-  rooms: readonly Room[];
-  logs: Readonly<Record<string, RoomLog>>;
-  sending: readonly Sending[];
-  connection: "connecting" | "open" | "lost";
-  notice?: string;
-}
-
 const DURABLE = new Set(["message", "edited", "deleted", "reaction", "member", "room"]);
-const EMPTY: State = { phase: "starting", rooms: [], logs: {}, sending: [], connection: "connecting" };
 
 export class Chat {
   state: State = EMPTY;
   readonly account = new Account();
   private readonly listeners = new Set<() => void>();
   private socket: ChatSocket | undefined;
+  private listing: Promise<void> | undefined;
+  private listAgain: Promise<void> | undefined;
   private readonly retries = new Map<string, ReturnType<typeof setTimeout>>();
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -73,18 +57,37 @@ export class Chat {
   }
 
   private async enter(): Promise<void> {
+    this.socket?.stop();
     this.set({ phase: "signed-in", user: this.account.user as User, notice: undefined as never });
     const url = `${location.origin.replace(/^http/, "ws")}/ws`;
     this.socket = new ChatSocket(url, {
       token: () => this.account.accessToken(),
+      renewIn: () => this.account.renewIn(),
+      refused: async (token, sure) => (sure ? this.account.doubt(token) : this.account.check(token)),
       opened: () => void this.opened(),
       frame: (frame) => this.frame(frame),
       lost: (ended) => (ended ? this.ended() : this.set({ connection: "lost" })),
     });
-    await Promise.all([this.socket.start(), this.listRooms()]);
+    // The rooms are listed as soon as it opens.
+    await this.socket.start();
   }
 
-  async listRooms(): Promise<void> {
+  /** Asks for my rooms: one look at a time, and the one that answers began after it was asked for. */
+  listRooms(): Promise<void> {
+    if (!this.listing) {
+      this.listing = this.readRooms().finally(() => (this.listing = undefined));
+      return this.listing;
+    }
+    this.listAgain ??= this.listing
+      .catch(() => undefined)
+      .then(() => {
+        this.listAgain = undefined;
+        return this.listRooms();
+      });
+    return this.listAgain;
+  }
+
+  private async readRooms(): Promise<void> {
     const rooms: Room[] = [];
     let cursor: string | undefined;
     do {
@@ -93,7 +96,10 @@ export class Chat {
       rooms.push(...page.items);
       cursor = page.nextCursor;
     } while (cursor);
-    this.set({ rooms });
+    // The log of a room that I am out of is forgotten: back in, it is joined anew.
+    const mine = new Set(rooms.map((room) => room.id));
+    const logs = Object.fromEntries(Object.entries(this.state.logs).filter(([roomId]) => mine.has(roomId)));
+    this.set({ rooms, logs });
     this.join(rooms.filter((room) => !this.state.logs[room.id]).map((room) => room.id));
   }
 
@@ -102,7 +108,13 @@ export class Chat {
     // What happened while away may have changed the list too.
     this.join(this.state.rooms.map((room) => room.id));
     new Set(this.state.sending.map((sending) => sending.roomId)).forEach((roomId) => this.flush(roomId));
-    await this.listRooms().catch(() => undefined);
+    await this.listRooms().catch(() => setTimeout(() => void this.relist(), 2000));
+  }
+
+  /** Goes on asking while there is a line at all; the next opening asks by itself. */
+  private async relist(): Promise<void> {
+    if (this.state.connection !== "open" || this.state.phase !== "signed-in") return;
+    await this.listRooms().catch(() => setTimeout(() => void this.relist(), 2000));
   }
 
   private join(roomIds: readonly string[]): void {
@@ -135,7 +147,15 @@ export class Chat {
     const log = this.state.logs[event.roomId];
     if (!log) return;
     this.setLog(event.roomId, apply(log, event));
+    this.arrived(event);
     if (event.type !== "message") void this.listRooms().catch(() => undefined);
+  }
+
+  /** An own message that comes out of the log is no longer on its way: its ack was lost. */
+  private arrived(event: DurableEvent & { messageId?: string; senderId?: string }): void {
+    if (event.senderId !== this.state.user?.id) return;
+    const left = this.state.sending.filter((sending) => sending.messageId !== event.messageId);
+    if (left.length < this.state.sending.length) this.set({ sending: left });
   }
 
   private async joined(frame: Frame): Promise<void> {
@@ -230,8 +250,4 @@ export class Chat {
   async addMember(roomId: string, userId: string): Promise<void> {
     await this.account.ask(`/api/rooms/${roomId}/members`, "POST", { userId });
   }
-}
-
-export function words(error: unknown): string {
-  return error instanceof Problem ? error.message : "Something went wrong.";
 }

@@ -52,3 +52,7 @@ export async function request<T>(
   const problem = (answer ?? {}) as { code?: string; detail?: string };
   throw new Problem(response.status, problem.code ?? "internal", problem.detail ?? response.statusText);
 }
+
+export function words(error: unknown): string {
+  return error instanceof Problem ? error.message : "Something went wrong.";
+}

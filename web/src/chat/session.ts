@@ -73,9 +73,35 @@ export class Account {
     return this.renewing;
   }
 
+  /** Lets go of a token that was refused, unless it was replaced meanwhile: the refresh tells whether the session stands. */
+  doubt(token: string): void {
+    if (this.token?.text === token) this.token = undefined;
+  }
+
+  /** Asks the server whether it still takes the token; one that it cannot judge now stays. */
+  async check(token: string): Promise<void> {
+    try {
+      await request("/auth/verify", { token });
+    } catch (error) {
+      if (error instanceof Problem && error.status === 401) this.doubt(token);
+    }
+  }
+
+  /** Milliseconds until a new access token should be had. */
+  renewIn(): number {
+    return Math.max(0, (this.token?.until ?? 0) - EARLY_MS - Date.now());
+  }
+
   /** A request in the user's name. */
   async ask<T>(path: string, method = "GET", body?: unknown): Promise<T> {
-    return request<T>(path, { method, body, token: await this.accessToken() });
+    const token = await this.accessToken();
+    try {
+      return await request<T>(path, { method, body, token });
+    } catch (error) {
+      if (!(error instanceof Problem && error.status === 401)) throw error;
+      this.doubt(token);
+      return request<T>(path, { method, body, token: await this.accessToken() });
+    }
   }
 
   private keep(session: Session): string {

@@ -21,7 +21,14 @@ class FakeSocket {
   }
 }
 
-const handlers = () => ({ token: vi.fn(async () => "t"), opened: vi.fn(), frame: vi.fn(), lost: vi.fn() });
+const handlers = () => ({
+  token: vi.fn(async () => "t"),
+  renewIn: vi.fn(() => 540_000),
+  refused: vi.fn(async () => undefined),
+  opened: vi.fn(),
+  frame: vi.fn(),
+  lost: vi.fn(),
+});
 const last = (): FakeSocket => FakeSocket.all.at(-1) as FakeSocket;
 
 beforeEach(() => {
@@ -46,6 +53,31 @@ test("a lost socket is said and opened again", async () => {
   expect(told.lost).toHaveBeenCalledWith(false);
   await vi.advanceTimersByTimeAsync(300);
   expect(FakeSocket.all).toHaveLength(2);
+});
+
+test("a socket that was refused casts doubt on its token, one that was lost does not", async () => {
+  const told = handlers();
+  await new ChatSocket("ws://x/ws", told).start();
+  last().onmessage?.({ data: '{"type":"welcome"}' });
+  last().onclose?.({ code: 1006 });
+  await vi.advanceTimersByTimeAsync(300);
+  expect(told.refused).not.toHaveBeenCalled();
+  last().onclose?.({ code: 1006 });
+  await vi.advanceTimersByTimeAsync(600);
+  expect(told.refused).toHaveBeenLastCalledWith("t", false);
+  last().onmessage?.({ data: '{"type":"welcome"}' });
+  last().onclose?.({ code: 4401 });
+  expect(told.refused).toHaveBeenLastCalledWith("t", true);
+});
+
+test("a token that runs out is replaced in place", async () => {
+  const told = { ...handlers(), renewIn: vi.fn().mockReturnValueOnce(5_000).mockReturnValue(540_000) };
+  await new ChatSocket("ws://x/ws", told).start();
+  last().onmessage?.({ data: '{"type":"welcome"}' });
+  told.token.mockResolvedValueOnce("next");
+  await vi.advanceTimersByTimeAsync(5_000);
+  expect(last().sent).toEqual(['{"type":"auth","accessToken":"next"}']);
+  expect(FakeSocket.all).toHaveLength(1);
 });
 
 test("an ended session is not tried again", async () => {

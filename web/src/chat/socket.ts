@@ -9,6 +9,10 @@ export interface Frame {
 
 export interface Handlers {
   token(): Promise<string>;
+  /** Milliseconds until the token should be replaced. */
+  renewIn(): number;
+  /** A socket with this token was refused (`sure`), or never opened, for whatever reason. */
+  refused(token: string, sure: boolean): Promise<void>;
   opened(): void;
   frame(frame: Frame): void;
   /** `ended`: the session is over, and no other socket is tried. */
@@ -26,6 +30,8 @@ export class ChatSocket {
   private tries = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private watchdog: ReturnType<typeof setTimeout> | undefined;
+  private renewal: ReturnType<typeof setTimeout> | undefined;
+  private welcomed = false;
   private stopped = false;
 
   constructor(
@@ -47,17 +53,20 @@ export class ChatSocket {
     if (this.stopped) return;
     const ws = new WebSocket(this.url, ["chat.v1", `bearer.${token}`]);
     this.ws = ws;
+    this.welcomed = false;
     ws.onmessage = (message) => {
       this.heard();
       const frame = JSON.parse(String(message.data)) as Frame;
       if (frame.type === "welcome") {
         this.tries = 0;
+        this.welcomed = true;
+        this.renewLater();
         this.handlers.opened();
       } else if (frame.type !== "pong") {
         this.handlers.frame(frame);
       }
     };
-    ws.onclose = (event) => this.closed(ws, event.code);
+    ws.onclose = (event) => void this.closed(ws, event.code, token);
     this.heard();
   }
 
@@ -72,7 +81,26 @@ export class ChatSocket {
     this.stopped = true;
     clearTimeout(this.timer);
     clearTimeout(this.watchdog);
+    clearTimeout(this.renewal);
     this.ws?.close(1000);
+  }
+
+  /** A new token in place, so that the socket outlives the one it was opened with. */
+  private renewLater(): void {
+    clearTimeout(this.renewal);
+    this.renewal = setTimeout(() => void this.renew(), this.handlers.renewIn());
+  }
+
+  private async renew(): Promise<void> {
+    const ws = this.ws;
+    try {
+      const accessToken = await this.handlers.token();
+      if (ws !== this.ws) return;
+      this.send({ type: "auth", accessToken });
+      this.renewLater();
+    } catch {
+      // The socket ends with its token; what opens the next one finds out why there is no other.
+    }
   }
 
   private heard(): void {
@@ -89,17 +117,18 @@ export class ChatSocket {
     if (!ws) return;
     ws.onclose = null;
     ws.close();
-    this.closed(ws, 1006);
+    void this.closed(ws, 1006, "");
   }
 
-  private closed(ws: WebSocket, code: number): void {
+  private async closed(ws: WebSocket, code: number, token: string): Promise<void> {
     if (ws !== this.ws || this.stopped) return;
     clearTimeout(this.watchdog);
+    clearTimeout(this.renewal);
     this.ws = undefined;
     this.handlers.lost(false);
-    // 4401 is an expired token or an ended session: the refresh tells which.
-    if (code === 4401) this.tries = 0;
-    this.again();
+    // 4401 is an expired token or an ended session: the refresh tells which. A browser does not say why no socket opened.
+    if (code === 4401 || (!this.welcomed && token)) await this.handlers.refused(token, code === 4401);
+    if (!this.stopped) this.again();
   }
 
   private again(): void {

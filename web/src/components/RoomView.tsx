@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState, type FormEvent, type KeyboardEvent } from "react";
-import { words, type Chat, type State } from "../chat/chat";
-import type { Message, Room, User } from "../chat/http";
+import type { Chat } from "../chat/chat";
+import type { State } from "../chat/state";
+import { words, type Message, type Room, type User } from "../chat/http";
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
@@ -16,10 +17,17 @@ export function RoomView({ chat, state, room }: Props) {
   const end = useRef<HTMLLIElement>(null);
   const newest = log?.messages.at(-1)?.seq;
   const [problem, setProblem] = useState<string>();
+  const list = useRef<HTMLOListElement>(null);
+  const atEnd = useRef(true);
   useEffect(() => {
+    // Who reads further up stays there; who writes wants to see it.
     // Newer browsers answer with a promise, which is no clean-up.
-    void end.current?.scrollIntoView({ block: "end" });
+    if (atEnd.current || sending.length) void end.current?.scrollIntoView({ block: "end" });
   }, [newest, sending.length]);
+  const scrolled = (): void => {
+    const place = list.current;
+    if (place) atEnd.current = place.scrollHeight - place.scrollTop - place.clientHeight < 80;
+  };
 
   return (
     <main className="room">
@@ -30,7 +38,7 @@ export function RoomView({ chat, state, room }: Props) {
         </span>
         {room.myRole !== "member" && <AddMember chat={chat} room={room} />}
       </header>
-      <ol aria-label="Messages" aria-live="polite">
+      <ol ref={list} aria-label="Messages" aria-live="polite" onScroll={scrolled}>
         {log?.hasMore && (
           <li>
             <button

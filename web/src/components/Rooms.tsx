@@ -1,6 +1,7 @@
 import { useState, type FormEvent } from "react";
-import { words, type Chat, type State } from "../chat/chat";
-import type { Room } from "../chat/http";
+import type { Chat } from "../chat/chat";
+import type { State } from "../chat/state";
+import { words, type Room } from "../chat/http";
 
 interface Props {
   chat: Chat;

@@ -1,5 +1,6 @@
 import { useState, type FormEvent } from "react";
-import { words, type Chat } from "../chat/chat";
+import type { Chat } from "../chat/chat";
+import { words } from "../chat/http";
 
 export function SignIn({ chat }: { chat: Chat }) {
   const [route, setRoute] = useState<"login" | "register">("register");
