@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
-import { PASSWORD, at } from "./lib.mjs";
+import { PASSWORD, at, http } from "./lib.mjs";
 
 const artifacts = new URL("./artifacts/", import.meta.url).pathname;
 const quiet = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
@@ -120,4 +120,42 @@ test("who logs out has to log in again, and a wrong password says so", async () 
   await page.getByRole("button", { name: "Log in" }).click();
   await page.getByText("Connected").waitFor();
   await context.close();
+});
+
+test("a session that ends in one tab ends in the other", async () => {
+  const { page, context } = await newcomer("tab");
+  const other = await context.newPage();
+  await other.goto(at.web);
+  await other.getByText("Connected").waitFor();
+  await page.getByRole("button", { name: "Log out" }).click();
+  await other.getByRole("button", { name: "Register" }).waitFor();
+  await context.close();
+});
+
+test("who is removed loses the room, and who is taken in again hears what is said", async () => {
+  const [ada, bob] = [await newcomer("ada"), await newcomer("bob")];
+  const name = `Door ${Date.now()}`;
+  await ada.page.getByLabel("New room").fill(name);
+  await ada.page.getByRole("button", { name: "Create" }).click();
+  await ada.page.getByRole("heading", { name }).waitFor();
+  const roomButton = bob.page.getByRole("button", { name, exact: true });
+  const add = async () => {
+    if (!(await ada.page.getByLabel("Start of a name").isVisible())) await ada.page.getByText("Add people").click();
+    await ada.page.getByLabel("Start of a name").fill(bob.username);
+    await ada.page.getByRole("main").getByRole("button", { name: "Find" }).click();
+    await ada.page.getByRole("button", { name: `Add ${bob.username}` }).click();
+    await roomButton.waitFor();
+  };
+  const owner = await http("POST", "/auth/login", { body: { username: ada.username, password: PASSWORD, tokenDelivery: "body" } });
+  const as = (method, path) => http(method, path, { token: owner.json.accessToken });
+  await add();
+  const [room] = (await as("GET", "/api/rooms")).json.items;
+  const member = (await as("GET", `/api/rooms/${room.id}/members`)).json.items.find((one) => one.username === bob.username);
+  await as("DELETE", `/api/rooms/${room.id}/members/${member.userId}`);
+  await roomButton.waitFor({ state: "detached" });
+  await add();
+  await roomButton.click();
+  await say(ada.page, "welcome back");
+  await heard(bob.page, "welcome back");
+  await Promise.all([ada.context.close(), bob.context.close()]);
 });
