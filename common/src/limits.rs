@@ -75,6 +75,8 @@ pub const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 pub const BODY_DEADLINE: Duration = Duration::from_secs(10);
 /// Bytes of a request head that a server buffers.
 pub const HEAD_BYTES: usize = 16 * 1024;
+/// Connections that wait to be accepted, as far as the kernel allows.
+pub const ACCEPT_QUEUE: u32 = 4_096;
 /// Open connections of one listener; more wait in the kernel's queue.
 pub const CONNECTIONS: usize = 20_000;
 /// Between "stop" and the end of a process that had work in hand.
