@@ -79,6 +79,9 @@ pub const HEAD_BYTES: usize = 16 * 1024;
 pub const ACCEPT_QUEUE: u32 = 4_096;
 /// Open connections of one listener; more wait in the kernel's queue.
 pub const CONNECTIONS: usize = 20_000;
+/// A client that takes nothing of what is written to it for so long is cut off. Longer than [`SOCKET_STALL`] and
+/// [`CLOSE_DEADLINE`] together, so that a gateway's own word to a slow reader comes first.
+pub const WRITE_STALL: Duration = Duration::from_secs(30);
 /// Between "stop" and the end of a process that had work in hand.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
 

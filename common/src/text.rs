@@ -137,12 +137,14 @@ texts! {
     Body = |text| visible(text, limits::MESSAGE_CHARS);
     /// The start of a name, 2-64 characters.
     Query = query;
+    /// What someone typed to be compared with what is stored: it need not be possible, only text that can be stored.
+    Typed = |text| checked(text, 0, limits::BODY_BYTES);
     /// `Idempotency-Key`: 1-128 visible ASCII characters.
     IdempotencyKey = visible_ascii;
 }
 
 shown!(Username, DisplayName, RoomName, Topic, Query, DeviceName);
-hidden!(Password, Body, IdempotencyKey);
+hidden!(Password, Body, Typed, IdempotencyKey);
 
 #[cfg(test)]
 mod tests {

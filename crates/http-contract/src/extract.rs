@@ -2,7 +2,10 @@
 
 use std::str::FromStr;
 
-use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Request},
+};
 use common::{Code, Problem, limits};
 use http::{header, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -11,6 +14,7 @@ use serde::de::DeserializeOwned;
 use crate::Refused;
 
 /// A JSON body: 415 for another media type, 413 above 64 KiB, 400 with a pointer for what is wrong in it.
+/// `Option<Body<T>>` also takes no body at all, of whatever type that claims to be.
 pub struct Body<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
@@ -18,31 +22,50 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Refused> {
         let (parts, body) = request.into_parts();
-        if !is_json(&parts) {
-            return Err(Refused(Problem::new(
-                Code::UnsupportedMediaType,
-                "Send the body as application/json.",
-            )));
-        }
-        if declared_length(&parts).is_some_and(|length| length > limits::BODY_BYTES as u64) {
-            return Err(Refused(Problem::payload_too_large()));
-        }
-        let bytes = match Limited::new(body, limits::BODY_BYTES).collect().await {
-            Ok(collected) => collected.to_bytes(),
-            Err(error) if error.is::<LengthLimitError>() => return Err(Refused(Problem::payload_too_large())),
-            Err(_) => return Err(Refused(Problem::invalid("The body did not arrive whole."))),
-        };
+        check_type(&parts)?;
+        let bytes = whole(&parts, body).await?;
         parse(&bytes).map(Body).map_err(Refused)
     }
 }
 
-fn is_json(parts: &Parts) -> bool {
+impl<S: Send + Sync, T: DeserializeOwned> OptionalFromRequest<S> for Body<T> {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Option<Self>, Refused> {
+        let (parts, body) = request.into_parts();
+        let bytes = whole(&parts, body).await?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        check_type(&parts)?;
+        parse(&bytes).map(|value| Some(Body(value))).map_err(Refused)
+    }
+}
+
+fn check_type(parts: &Parts) -> Result<(), Problem> {
     let kind = parts
         .headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
     let essence = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
-    essence.trim().eq_ignore_ascii_case("application/json")
+    if essence.trim().eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::UnsupportedMediaType,
+        "Send the body as application/json.",
+    ))
+}
+
+async fn whole(parts: &Parts, body: axum::body::Body) -> Result<Bytes, Problem> {
+    if declared_length(parts).is_some_and(|length| length > limits::BODY_BYTES as u64) {
+        return Err(Problem::payload_too_large());
+    }
+    match Limited::new(body, limits::BODY_BYTES).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Problem::payload_too_large()),
+        Err(_) => Err(Problem::invalid("The body did not arrive whole.")),
+    }
 }
 
 fn declared_length(parts: &Parts) -> Option<u64> {
@@ -110,17 +133,21 @@ impl<S: Send + Sync, A: FromStr, B: FromStr> FromRequestParts<S> for PathIds<A, 
     }
 }
 
-/// The query string; what is wrong in it is 400.
+/// The query string; what is wrong in it is 400 and points at `?name`.
 pub struct Query<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = Refused;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refused> {
-        match axum::extract::Query::<T>::from_request_parts(parts, state).await {
-            Ok(axum::extract::Query(query)) => Ok(Query(query)),
-            Err(rejection) => Err(Refused(Problem::field("?", rejection.body_text()))),
-        }
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refused> {
+        let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs))
+            .map(Query)
+            .map_err(|error| {
+                let name = pointer(error.path());
+                let name = name.trim_start_matches('/');
+                Refused(Problem::field(format!("?{name}"), error.inner().to_string()))
+            })
     }
 }
 

@@ -30,9 +30,11 @@ impl Env {
         }
     }
 
-    /// The process's own environment.
+    /// The process's own environment, without what is no text: no setting of ours is.
     pub fn of_process() -> Self {
-        Self::new(std::env::vars())
+        Self::new(
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        )
     }
 
     fn fault(&mut self, name: &str, what: impl fmt::Display) {

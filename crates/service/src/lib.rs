@@ -6,6 +6,7 @@ pub mod door;
 pub mod internal;
 pub mod metrics;
 pub mod minted;
+mod patience;
 pub mod serve;
 pub mod shutdown;
 pub mod telemetry;

@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
-use crate::Common;
+use crate::{Common, patience::Patient};
 
 /// A service's two sockets.
 pub struct Listeners {
@@ -74,8 +74,12 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     let connections = TaskTracker::new();
     let room = Arc::new(Semaphore::new(limits::CONNECTIONS));
     loop {
-        let Ok(permit) = room.clone().acquire_owned().await else {
-            break;
+        let permit = tokio::select! {
+            () = stop.cancelled() => break,
+            permit = room.clone().acquire_owned() => match permit {
+                Ok(permit) => permit,
+                Err(_) => break,
+            },
         };
         let (stream, peer) = tokio::select! {
             () = stop.cancelled() => break,
@@ -100,7 +104,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             .timer(TokioTimer::new())
             .header_read_timeout(limits::HEAD_DEADLINE)
             .max_buf_size(limits::HEAD_BYTES)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(app))
+            .serve_connection(TokioIo::new(Patient::new(stream)), TowerToHyperService::new(app))
             .with_upgrades();
         let stop = stop.clone();
         connections.spawn(async move {

@@ -71,8 +71,13 @@ impl Verifier {
     /// `unauthenticated` or `token-expired`; `unavailable` before there are keys.
     pub async fn verify(&self, token: &str) -> Result<Actor, Problem> {
         match self.check(token) {
-            Err(TokenError::UnknownKey) if self.0.refetch().await => self.check(token).map_err(Problem::from),
-            Err(TokenError::UnknownKey) if !self.is_ready() => Err(Problem::unavailable()),
+            Err(TokenError::UnknownKey) => {
+                self.0.refetch().await;
+                match self.check(token) {
+                    Err(TokenError::UnknownKey) if !self.is_ready() => Err(Problem::unavailable()),
+                    checked => checked.map_err(Problem::from),
+                }
+            }
             checked => checked.map_err(Problem::from),
         }
     }
@@ -93,14 +98,16 @@ impl Shared {
         Ok(())
     }
 
-    /// Fetches for an unknown `kid`, at most every [`limits::JWKS_REFETCH`], so that nonsense tokens cost nothing. Says
-    /// whether the keys are new.
-    async fn refetch(&self) -> bool {
+    /// Fetches for an unknown `kid`, at most every [`limits::JWKS_REFETCH`], so that nonsense tokens cost nothing. Who
+    /// comes meanwhile waits for the fetch that is under way, and then finds its keys.
+    async fn refetch(&self) {
         let mut last = self.last_fetch.lock().await;
         if last.is_some_and(|last| last.elapsed() < limits::JWKS_REFETCH) {
-            return false;
+            return;
         }
         *last = Some(Instant::now());
-        self.fetch().await.is_ok()
+        if let Err(error) = self.fetch().await {
+            tracing::warn!(%error, "cannot read the JWKS for an unknown key");
+        }
     }
 }
