@@ -1,7 +1,7 @@
 //! The gate before `/api` and `/ws`: who has no valid token is turned away here, near the user. The service behind looks
 //! again by itself: that a request came through the gate proves nothing.
 
-use common::{Code, Problem, token};
+use common::{Code, Problem, token::Actor};
 use http::{HeaderMap, header};
 use http_contract::headers::bearer;
 
@@ -10,19 +10,28 @@ use crate::Edge;
 /// Open to everyone.
 const OPEN: [&str; 2] = ["/api/health", "/api/openapi.json"];
 
+/// What the gate lets through.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Pass {
+    /// Open to everyone, so that nobody was asked who they are.
+    Open,
+    /// With a valid token.
+    Known(Actor),
+}
+
 impl Edge {
     /// # Errors
     /// `unauthenticated` or `token-expired`.
-    pub fn admit_api(&self, path: &str, headers: &HeaderMap) -> Result<(), Problem> {
+    pub fn admit_api(&self, path: &str, headers: &HeaderMap) -> Result<Pass, Problem> {
         if OPEN.contains(&path) {
-            return Ok(());
+            return Ok(Pass::Open);
         }
-        self.admit(bearer(headers))
+        self.admit(bearer(headers)).map(Pass::Known)
     }
 
     /// # Errors
     /// `invalid-request` without the subprotocol, `unauthenticated`, `token-expired`.
-    pub fn admit_socket(&self, headers: &HeaderMap) -> Result<(), Problem> {
+    pub fn admit_socket(&self, headers: &HeaderMap) -> Result<Actor, Problem> {
         let values = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).into_iter();
         let offered: Vec<&str> = values
             .filter_map(|value| value.to_str().ok())
@@ -39,9 +48,7 @@ impl Edge {
         self.admit(bearer(headers).or(by_subprotocol))
     }
 
-    fn admit(&self, token: Option<&str>) -> Result<(), Problem> {
-        let token = token.ok_or_else(Problem::unauthenticated)?;
-        token::verify(&self.keys, &self.issuer, token, (self.source.now)())?;
-        Ok(())
+    fn admit(&self, token: Option<&str>) -> Result<Actor, Problem> {
+        self.verify(token.ok_or_else(Problem::unauthenticated)?)
     }
 }

@@ -6,9 +6,10 @@ mod cookie;
 pub mod gate;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
+mod session;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use native::{Config, serve};
+pub use native::{Config, Origin, serve};
 
 use std::sync::Arc;
 

@@ -2,16 +2,24 @@
 
 mod assets;
 mod figures;
+mod headers;
 mod proxy;
 mod tunnel;
+mod upstreams;
+
+pub use upstreams::Origin;
 
 use std::{path::PathBuf, sync::Arc};
 
-use axum::{Router, middleware::from_fn_with_state, routing::any};
-use common::{jwk::SigningKey, service_token::ServiceKey};
+use axum::{
+    Router,
+    middleware::from_fn_with_state,
+    routing::{any, get},
+};
+use common::{jwk::SigningKey, limits, service_token::ServiceKey};
 use db_api::DbApi;
 use service::{
-    CancellationToken, Common, Door, Env, Faults, Listeners, Metrics,
+    CancellationToken, Common, Door, Env, Faults, Listeners, Metrics, TaskTracker,
     internal::{self, ready},
     metrics::HttpMetrics,
     minted,
@@ -26,9 +34,8 @@ pub struct Config {
     pub service_key: ServiceKey,
     pub signing_key: SigningKey,
     pub issuer: String,
-    /// `http://host:port` of API functions and of gateways.
-    pub api_origins: Vec<String>,
-    pub ws_origins: Vec<String>,
+    pub api_origins: Vec<Origin>,
+    pub ws_origins: Vec<Origin>,
     /// The built page.
     pub web_root: Option<PathBuf>,
     pub secure_cookies: SecureCookies,
@@ -70,14 +77,16 @@ impl Config {
 #[derive(Clone)]
 struct Shell {
     edge: Edge,
-    api: proxy::Upstreams,
-    gateways: proxy::Upstreams,
+    api: upstreams::Upstreams,
+    gateways: upstreams::Upstreams,
     client: service::client::HttpClient,
     figures: figures::Figures,
+    /// The sockets that go through here.
+    tunnels: TaskTracker,
 }
 
 /// The one origin: auth, gate, page.
-fn router(config: &Config, db: Arc<dyn DbApi>, metrics: &Metrics) -> Router {
+fn router(config: &Config, db: Arc<dyn DbApi>, metrics: &Metrics, tunnels: TaskTracker) -> Router {
     let source = Source {
         now: minted::now,
         id: minted::id,
@@ -94,15 +103,16 @@ fn router(config: &Config, db: Arc<dyn DbApi>, metrics: &Metrics) -> Router {
     let auth = auth::router(edge.clone()).layer(from_fn_with_state(figures.clone(), figures::count));
     let shell = Shell {
         edge,
-        api: proxy::Upstreams::new(&config.api_origins),
-        gateways: proxy::Upstreams::new(&config.ws_origins),
+        api: upstreams::Upstreams::new(&config.api_origins),
+        gateways: upstreams::Upstreams::new(&config.ws_origins),
         client: service::client::client(),
         figures,
+        tunnels,
     };
     let gated = Router::new()
         .route("/api", any(proxy::forward))
         .route("/api/{*path}", any(proxy::forward))
-        .route("/ws", any(tunnel::pass))
+        .route("/ws", get(tunnel::pass))
         .with_state(shell);
     let door = Door {
         service: "auth",
@@ -116,13 +126,21 @@ fn router(config: &Config, db: Arc<dyn DbApi>, metrics: &Metrics) -> Router {
     )
 }
 
-/// Serves until `stop`.
+/// Serves until `stop`. Then the tunnels stay for [`limits::DRAIN_DEADLINE`] at most, so that gateways that stop too can
+/// tell their sockets.
 pub async fn serve(config: Config, db: Arc<dyn DbApi>, listeners: Listeners, stop: CancellationToken) {
     let metrics = Metrics::new("auth", &config.common.pod);
-    let public = router(&config, db, &metrics);
+    let tunnels = TaskTracker::new();
+    let public = router(&config, db, &metrics, tunnels.clone());
     let ready = ready(|| async { Ok(()) });
+    let drained = async {
+        stop.cancelled().await;
+        tunnels.close();
+        let _ = tokio::time::timeout(limits::DRAIN_DEADLINE, tunnels.wait()).await;
+    };
     tokio::join!(
         service::serve(listeners.public, public, stop.clone()),
-        service::serve(listeners.internal, internal::router(metrics, ready), stop),
+        service::serve(listeners.internal, internal::router(metrics, ready), stop.clone()),
+        drained,
     );
 }

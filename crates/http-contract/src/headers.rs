@@ -1,10 +1,14 @@
 //! Headers that several doors read.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    convert::Infallible,
+    sync::{Arc, OnceLock},
+};
 
+use axum::extract::FromRequestParts;
 use common::{Problem, UserId, limits, token};
 use db_api::Seen;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header, request::Parts};
 
 pub const CHAT_SEEN: &str = "chat-seen";
 pub const TRACEPARENT: &str = "traceparent";
@@ -20,6 +24,15 @@ impl Caller {
 
     pub fn user(&self) -> Option<UserId> {
         self.0.get().copied()
+    }
+}
+
+/// The one of the door, else one that nobody listens to.
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().cloned().unwrap_or_default())
     }
 }
 

@@ -16,5 +16,5 @@ pub use config::{Common, Env, Faults};
 pub use door::Door;
 pub use metrics::Metrics;
 pub use serve::{Listeners, serve};
-pub use tokio_util::sync::CancellationToken;
+pub use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use verifier::Verifier;

@@ -7,10 +7,10 @@ use axum::{
     extract::Request,
     handler::HandlerWithoutStateExt,
     middleware::{Next, from_fn},
-    response::Response,
+    response::{IntoResponse, Response},
 };
-use http::{HeaderValue, header};
-use http_contract::unknown_route;
+use http::{HeaderValue, Method, StatusCode, header};
+use http_contract::{problem, unknown_route};
 use tower_http::services::ServeDir;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
@@ -20,18 +20,30 @@ const MISSING: &str = "The page is not built here. `./dev up` builds it; CHAT_WE
 
 pub fn service(root: Option<PathBuf>) -> Router {
     let pages = match root {
-        Some(root) => Router::new().fallback_service(ServeDir::new(root).fallback(unknown_route.into_service())),
-        None => Router::new()
-            .route("/", axum::routing::get(|| async { MISSING }))
-            .fallback(unknown_route),
+        Some(root) => {
+            let files = ServeDir::new(root).call_fallback_on_method_not_allowed(true);
+            Router::new().fallback_service(files.fallback(absent.into_service()))
+        }
+        None => Router::new().fallback(absent),
     };
     pages.layer(from_fn(guarded))
+}
+
+/// No such file. Where even the page is missing, who set this up is told.
+async fn absent(request: Request) -> Response {
+    if request.uri().path() == "/" && matches!(*request.method(), Method::GET | Method::HEAD) {
+        return (StatusCode::NOT_FOUND, MISSING).into_response();
+    }
+    unknown_route().await.into_response()
 }
 
 async fn guarded(request: Request, next: Next) -> Response {
     // The build names these by their content.
     let hashed = request.uri().path().starts_with("/_astro/");
     let mut response = next.run(request).await;
+    if problem::code_of(&response).is_some() {
+        return response;
+    }
     let lasting = if hashed && response.status().is_success() {
         "public, max-age=31536000, immutable"
     } else {

@@ -42,9 +42,9 @@ impl Figures {
     }
 
     /// What became of a token at the gate.
-    pub fn validated(&self, admitted: &Result<(), Problem>) {
+    pub fn validated<T>(&self, admitted: &Result<T, Problem>) {
         let outcome = match admitted {
-            Ok(()) => "ok",
+            Ok(_) => "ok",
             Err(problem) if problem.code == common::Code::TokenExpired => "expired",
             Err(_) => "fail",
         };

@@ -1,0 +1,88 @@
+//! What a login is answered with: an access token, and the refresh token on the way that was asked for.
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use common::{
+    Problem, limits,
+    room::User,
+    token::{self, Actor, CLIENT_ID, Claims},
+};
+use db_api::types::SessionGrant;
+use http::{HeaderMap, StatusCode, header};
+use http_contract::Refused;
+use serde::{Deserialize, Serialize};
+
+use crate::{Edge, cookie};
+
+/// How a session's refresh token reaches its owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Delivery {
+    #[default]
+    Cookie,
+    Body,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Session {
+    user: User,
+    access_token: String,
+    token_type: &'static str,
+    expires_in: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refresh_token: Option<String>,
+}
+
+impl Edge {
+    /// # Errors
+    /// `unauthenticated` or `token-expired`.
+    pub(crate) fn verify(&self, token: &str) -> Result<Actor, Problem> {
+        Ok(token::verify(&self.keys, &self.issuer, token, (self.source.now)())?)
+    }
+
+    pub(crate) fn session(
+        &self,
+        status: StatusCode,
+        grant: SessionGrant,
+        delivery: Delivery,
+        headers: &HeaderMap,
+    ) -> Result<Response, Refused> {
+        let access_token = token::sign(&self.signing_key, &self.claims(&grant)).map_err(|_| Problem::internal())?;
+        let set_cookie = match delivery {
+            Delivery::Body => None,
+            Delivery::Cookie => cookie::set(&grant.refresh_token, cookie::is_secure(self.secure_cookies, headers)),
+        };
+        let session = Session {
+            user: grant.user,
+            access_token,
+            token_type: "Bearer",
+            expires_in: limits::ACCESS_TOKEN_LIFE.as_secs(),
+            refresh_token: (delivery == Delivery::Body).then_some(grant.refresh_token),
+        };
+        let mut response = (status, Json(session)).into_response();
+        response
+            .headers_mut()
+            .extend(set_cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+        Ok(response)
+    }
+
+    fn claims(&self, grant: &SessionGrant) -> Claims {
+        let now = (self.source.now)();
+        Claims {
+            iss: self.issuer.clone(),
+            aud: token::AUDIENCE.to_owned(),
+            sub: grant.user.id,
+            sid: grant.session_id,
+            name: grant.user.display_name.as_str().to_owned(),
+            role: grant.role,
+            scopes: grant.scopes.clone(),
+            iat: now.seconds(),
+            exp: now.plus(limits::ACCESS_TOKEN_LIFE).seconds(),
+            jti: (self.source.id)(),
+            client_id: CLIENT_ID.to_owned(),
+        }
+    }
+}
