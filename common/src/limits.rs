@@ -24,8 +24,17 @@ pub const MENTIONS: usize = 50;
 pub const INITIAL_MEMBERS: usize = 100;
 pub const REF_CHARS: usize = 64;
 pub const EMOJI_BYTES: usize = 32;
-/// Characters of an `Idempotency-Key`.
+/// Different reactions of one message.
+pub const REACTIONS: usize = 20;
+pub const SEARCH_CHARS: usize = 200;
+/// Characters of an `Idempotency-Key`, and how long one is remembered.
 pub const IDEMPOTENCY_KEY_CHARS: usize = 128;
+pub const IDEMPOTENCY_KEY_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// How long an invite is good: unless given, and at most.
+pub const INVITE_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+pub const INVITE_LIFE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Members of a room above which `read` and `presence` are not sent round.
+pub const LIVELY_MEMBERS: u32 = 100;
 /// Characters of the opaque `chat-seen`.
 pub const SEEN_CHARS: usize = 200;
 /// Bytes of an access token that a door looks at.

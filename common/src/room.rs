@@ -144,6 +144,30 @@ pub struct Room {
     pub peer: Option<User>,
 }
 
+/// A way into a room for whoever has its code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct Invite {
+    pub code: String,
+    pub room_id: RoomId,
+    pub expires_at: Timestamp,
+    /// Null for one without a bound.
+    pub max_uses: Option<u32>,
+    pub uses: u32,
+}
+
+/// How far somebody has read a room, and what is left. The counts stop at 1,000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct ReadMarker {
+    pub room_id: RoomId,
+    pub seq: Seq,
+    pub unread_count: u32,
+    pub mention_count: u32,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Reaction {

@@ -60,6 +60,22 @@ fn visible_ascii(text: String) -> Result<String, BadText> {
     Ok(text)
 }
 
+fn emoji(text: String) -> Result<String, BadText> {
+    if text.is_empty() || text.len() > limits::EMOJI_BYTES {
+        return Err(BadText(format!(
+            "must have 1 to {} bytes of UTF-8",
+            limits::EMOJI_BYTES
+        )));
+    }
+    if text
+        .chars()
+        .any(|character| character.is_whitespace() || character.is_control())
+    {
+        return Err(BadText("must have no spaces or control characters".into()));
+    }
+    Ok(text)
+}
+
 macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident = $parse:expr;)*) => {$(
         $(#[$doc])*
@@ -137,14 +153,18 @@ texts! {
     Body = |text| visible(text, limits::MESSAGE_CHARS);
     /// The start of a name, 2-64 characters.
     Query = query;
+    /// Words to be searched for, 1-200 characters, not only white space.
+    SearchQuery = |text| visible(text, limits::SEARCH_CHARS);
+    /// A reaction: at most 32 bytes of UTF-8, without spaces or control characters.
+    Emoji = emoji;
     /// What someone typed to be compared with what is stored: it need not be possible, only text that can be stored.
     Typed = |text| checked(text, 0, limits::BODY_BYTES);
     /// `Idempotency-Key`: 1-128 visible ASCII characters.
     IdempotencyKey = visible_ascii;
 }
 
-shown!(Username, DisplayName, RoomName, Topic, Query, DeviceName);
-hidden!(Password, Body, Typed, IdempotencyKey);
+shown!(Username, DisplayName, RoomName, Topic, Query, DeviceName, Emoji);
+hidden!(Password, Body, Typed, IdempotencyKey, SearchQuery);
 
 #[cfg(test)]
 mod tests {
@@ -164,6 +184,25 @@ mod tests {
         assert_eq!(Password::parse(ligatures).unwrap().as_str(), "ffffffffff");
         assert!(Password::parse("short").is_err());
         assert!(!format!("{:?}", Password::parse("correct horse").unwrap()).contains("horse"));
+    }
+
+    #[test]
+    fn a_reaction_is_short_and_has_no_spaces() {
+        for good in ["👍", "👩‍👩‍👧‍👦", "+1", "é"] {
+            assert!(Emoji::parse(good).is_ok(), "{good:?}");
+        }
+        for bad in [
+            "",
+            "a b",
+            "a\tb",
+            "\u{3000}",
+            "\u{7f}",
+            "\0",
+            &"x".repeat(33),
+            &"👍".repeat(9),
+        ] {
+            assert!(Emoji::parse(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

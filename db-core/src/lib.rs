@@ -2,18 +2,25 @@
 
 mod accounts;
 mod announcer;
+mod blocks;
 pub mod cache;
 mod config;
+mod dms;
 mod failures;
 mod gateways;
 pub mod http;
+mod invites;
 mod log;
+mod markers;
 mod members;
+mod messages;
 mod passwords;
 mod people;
 mod refresh;
 mod rooms;
 mod rows;
+mod search;
+mod settings;
 mod store;
 
 use std::sync::Arc;
@@ -22,7 +29,7 @@ use async_trait::async_trait;
 use bus::Bus;
 use common::{
     refresh::RefreshKey,
-    room::{Member, Message, Page, Room, User},
+    room::{Invite, Member, Message, Page, ReadMarker, Room, User},
     token::Actor,
 };
 use db_api::{Answer, Call, DbApi, Refusal, Reply, Seen, types::*};
@@ -191,6 +198,70 @@ impl DbApi for Core {
 
     async fn remove_member(&self, call: Call, request: InRoomUser) -> Reply<Nothing> {
         self.do_remove_member(call, request).await
+    }
+
+    async fn edit_message(&self, call: Call, request: EditMessage) -> Reply<Message> {
+        self.do_edit_message(call, request).await
+    }
+
+    async fn delete_message(&self, call: Call, request: GetMessage) -> Reply<Nothing> {
+        self.do_delete_message(call, request).await
+    }
+
+    async fn react(&self, call: Call, request: React) -> Reply<Nothing> {
+        self.do_react(call, request).await
+    }
+
+    async fn search(&self, call: Call, request: Search) -> Reply<Page<Message>> {
+        self.do_search(call, request).await.map(Answer::read)
+    }
+
+    async fn mark_read(&self, call: Call, request: MarkRead) -> Reply<ReadMarker> {
+        self.do_mark_read(call, request).await
+    }
+
+    async fn update_room(&self, call: Call, request: UpdateRoom) -> Reply<Room> {
+        self.do_update_room(call, request).await
+    }
+
+    async fn delete_room(&self, call: Call, request: InRoom) -> Reply<Nothing> {
+        self.do_delete_room(call, request).await
+    }
+
+    async fn set_role(&self, call: Call, request: SetRole) -> Reply<Member> {
+        self.do_set_role(call, request).await
+    }
+
+    async fn open_dm(&self, call: Call, request: GetUser) -> Reply<Made<Room>> {
+        self.do_open_dm(call, request).await
+    }
+
+    async fn blocks(&self, call: Call, request: Paging) -> Reply<Page<User>> {
+        self.do_blocks(call, request).await.map(Answer::read)
+    }
+
+    async fn block(&self, call: Call, request: GetUser) -> Reply<Nothing> {
+        self.do_block(call, request).await
+    }
+
+    async fn unblock(&self, call: Call, request: GetUser) -> Reply<Nothing> {
+        self.do_unblock(call, request).await
+    }
+
+    async fn invites(&self, call: Call, request: Members) -> Reply<Page<Invite>> {
+        self.do_invites(call, request).await.map(Answer::read)
+    }
+
+    async fn create_invite(&self, call: Call, request: CreateInvite) -> Reply<Invite> {
+        self.do_create_invite(call, request).await
+    }
+
+    async fn withdraw_invite(&self, call: Call, request: NamedInvite) -> Reply<Nothing> {
+        self.do_withdraw_invite(call, request).await
+    }
+
+    async fn accept_invite(&self, call: Call, request: AcceptInvite) -> Reply<Room> {
+        self.do_accept_invite(call, request).await
     }
 
     async fn append(&self, call: Call, request: Append) -> Reply<AppendOutcome> {

@@ -13,6 +13,7 @@ use common::{
     text::{Password, Username},
 };
 use db_api::{Call, DbApi, types::*};
+use db_api_suite::actions::*;
 use db_client::DbClient;
 use db_core::{Core, Parts, Registration, Store, StoreError, http};
 use sqlx::{Connection, PgConnection};
@@ -60,7 +61,7 @@ async fn commits_are_announced_with_their_socket() {
     draft.ws_id = Some(common::WsId(service::minted::id()));
     append(&*db, vec![draft.clone()]).await;
     append(&*db, vec![draft.clone()]).await;
-    append(&*db, vec![support::draft(&ada, here.id, fresh_message())]).await;
+    append(&*db, vec![db_api_suite::actions::draft(&ada, here.id, fresh_message())]).await;
     let mut heard = Vec::new();
     while heard.len() < 2 {
         let Delivery::Message { payload, .. } = ear.next().await else {

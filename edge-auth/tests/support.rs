@@ -10,7 +10,7 @@ use common::{
     SessionId, Timestamp, UserId,
     jwk::SigningKey,
     limits,
-    room::{AccountRole, Member, Message, Page, Room, User},
+    room::{AccountRole, Invite, Member, Message, Page, ReadMarker, Room, User},
     text::{DisplayName, Username},
     token::{self, Claims, Scope},
 };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::token::Actor;
+use common::{text::IdempotencyKey, token::Actor};
 use serde::{Deserialize, Serialize};
 
 /// What a client has seen, as db-core told it: opaque, at most [`common::limits::SEEN_CHARS`] characters. A request that
@@ -25,6 +25,20 @@ pub struct Call {
     pub traceparent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Seen>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub once: Option<Once>,
+}
+
+/// A request that its client wants done once, however often it comes: within 24 h a repeat does nothing and is answered
+/// as the first was, with the object as it then stands. Another body under the same key is a `Conflict`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Once {
+    pub key: IdempotencyKey,
+    /// Method and path: a key counts for them, and for the actor.
+    pub scope: String,
+    /// SHA-256 of the body, base64url.
+    pub body: String,
 }
 
 impl Call {
@@ -36,6 +50,7 @@ impl Call {
             deadline_ms,
             traceparent: None,
             seen: None,
+            once: None,
         }
     }
 

@@ -3,7 +3,7 @@
 
 use async_trait::async_trait;
 use common::{
-    room::{Member, Message, Page, Room, User},
+    room::{Invite, Member, Message, Page, ReadMarker, Room, User},
     service_token::Service::{self, ApiFunctions, EdgeAuth, WsCore},
 };
 
@@ -42,12 +42,40 @@ macro_rules! with_operations {
             members [ApiFunctions]: Members => Page<Member>;
             add_member [ApiFunctions]: InRoomUser => Made<Member>;
             remove_member [ApiFunctions]: InRoomUser => Nothing;
+            /// Refused: `Conflict` for the last owner's stepping down.
+            set_role [ApiFunctions]: SetRole => Member;
+            update_room [ApiFunctions]: UpdateRoom => Room;
+            /// Takes the room away, for good; its last event is `deleted`.
+            delete_room [ApiFunctions]: InRoom => Nothing;
+            /// The one room between the actor and somebody else, made at first use.
+            open_dm [ApiFunctions]: GetUser => Made<Room>;
+
+            /// Whom the actor blocks, by username.
+            blocks [ApiFunctions]: Paging => Page<User>;
+            block [ApiFunctions]: GetUser => Nothing;
+            unblock [ApiFunctions]: GetUser => Nothing;
+
+            invites [ApiFunctions]: Members => Page<Invite>;
+            create_invite [ApiFunctions]: CreateInvite => Invite;
+            withdraw_invite [ApiFunctions]: NamedInvite => Nothing;
+            /// Refused: `NotFound` for what is no invite, `Gone` for one that has expired or is used up.
+            accept_invite [ApiFunctions]: AcceptInvite => Room;
 
             /// Gives each draft the next place in its room's log, or says why not, in one transaction under the rooms'
             /// locks. The call's own actor is not looked at.
             append [ApiFunctions, WsCore]: Append => AppendOutcome;
             history [ApiFunctions]: History => HistoryPage;
             message [ApiFunctions]: GetMessage => Message;
+            /// Refused: `Forbidden` for who is not its author, `Conflict` for a deleted one or another `rev`.
+            edit_message [ApiFunctions]: EditMessage => Message;
+            /// Takes its content out of every later answer; again is no error.
+            delete_message [ApiFunctions]: GetMessage => Nothing;
+            /// Adds or takes back the actor's reaction; again is no error and takes no `seq`.
+            react [ApiFunctions]: React => Nothing;
+            /// Full text over the plaintext rooms that the actor is a member of now, the newest first.
+            search [ApiFunctions]: Search => Page<Message>;
+            /// Moves the actor's read marker, forward only and at most to the head.
+            mark_read [ApiFunctions, WsCore]: MarkRead => ReadMarker;
             /// The durable log after a place, for the actor; without an actor, for a gateway that fills a gap.
             events [ApiFunctions, WsCore]: Events => EventPage;
 

@@ -9,7 +9,7 @@ pub mod contract;
 pub mod refusal;
 pub mod types;
 
-pub use call::{Answer, Call, Seen};
+pub use call::{Answer, Call, Once, Seen};
 pub use contract::DbApi;
 pub use refusal::Refusal;
 

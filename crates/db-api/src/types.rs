@@ -2,9 +2,9 @@
 
 use common::{
     LogId, MessageId, RoomId, Seq, SessionId, Timestamp, UserId, WsId,
-    event::{Content, Event, MessageEvent},
-    room::{AccountRole, Encryption, Message, User, Visibility},
-    text::{DeviceName, DisplayName, IdempotencyKey, Password, Query, RoomName, Topic, Username},
+    event::{Content, Event, MessageEvent, ReactionOp},
+    room::{AccountRole, Encryption, Message, Role, User, Visibility},
+    text::{DeviceName, DisplayName, Emoji, IdempotencyKey, Password, Query, RoomName, SearchQuery, Topic, Username},
     token::{Actor, Scope},
 };
 use serde::{Deserialize, Serialize};
@@ -147,6 +147,52 @@ pub struct InRoomUser {
     pub user_id: UserId,
 }
 
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SetRole {
+    pub room_id: RoomId,
+    pub user_id: UserId,
+    pub role: Role,
+}
+
+/// What is given changes; the rest stays.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateRoom {
+    pub room_id: RoomId,
+    #[serde(default)]
+    pub name: Option<RoomName>,
+    #[serde(default)]
+    pub topic: Option<Topic>,
+    #[serde(default)]
+    pub visibility: Option<Visibility>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateInvite {
+    pub room_id: RoomId,
+    /// 1 to [`common::limits::INVITE_LIFE_MAX`]; [`common::limits::INVITE_LIFE`] unless given.
+    #[serde(default)]
+    pub expires_in_seconds: Option<u64>,
+    /// Without one it is good for any number.
+    #[serde(default)]
+    pub max_uses: Option<u32>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NamedInvite {
+    pub room_id: RoomId,
+    pub code: String,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AcceptInvite {
+    pub code: String,
+}
+
 /// The object as it now stands, and whether this call made it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -244,6 +290,43 @@ pub struct HistoryPage {
 pub struct GetMessage {
     pub room_id: RoomId,
     pub message_id: MessageId,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EditMessage {
+    pub room_id: RoomId,
+    pub message_id: MessageId,
+    /// `message` or `envelope`, as the room takes them.
+    #[serde(flatten)]
+    pub content: Content,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct React {
+    pub room_id: RoomId,
+    pub message_id: MessageId,
+    pub emoji: Emoji,
+    pub op: ReactionOp,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Search {
+    pub query: SearchQuery,
+    /// In one room only.
+    #[serde(default)]
+    pub room_id: Option<RoomId>,
+    #[serde(flatten)]
+    pub paging: Paging,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MarkRead {
+    pub room_id: RoomId,
+    pub seq: Seq,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

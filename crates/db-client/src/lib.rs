@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use common::{
     Timestamp, limits,
-    room::{Member, Message, Page, Room, User},
+    room::{Invite, Member, Message, Page, ReadMarker, Room, User},
     service_token::{Service, ServiceKey},
 };
 use db_api::{Answer, Call, DbApi, Refusal, Reply, VERSION, types::*, with_operations};

@@ -1,0 +1,91 @@
+//! What people do, in a line each.
+
+use common::{
+    MessageId, RoomId,
+    event::{Content, Event},
+    room::{Encryption, Room, Visibility},
+    text::{Body, Password, RoomName, Username},
+    token::Actor,
+};
+use db_api::{Call, DbApi, types::*};
+use service::minted;
+
+pub fn seqs(events: &[Event]) -> Vec<u64> {
+    events.iter().map(|event| event.seq().get()).collect()
+}
+
+pub fn rising(count: usize) -> Vec<u64> {
+    (1..=count as u64).collect()
+}
+
+/// Somebody with an account and a session.
+pub async fn person(db: &dyn DbApi, name: &str) -> Actor {
+    let request = Register {
+        username: Username::parse(name).unwrap(),
+        password: Password::parse("correct horse battery").unwrap(),
+        display_name: None,
+        device: None,
+    };
+    let grant = db
+        .register(Call::anonymous().within(common::limits::HASH_DEADLINE), request)
+        .await
+        .unwrap()
+        .value;
+    actor(&grant)
+}
+
+pub fn actor(grant: &SessionGrant) -> Actor {
+    Actor {
+        user_id: grant.user.id,
+        session_id: grant.session_id,
+        role: grant.role,
+        scopes: grant.scopes.clone(),
+        expires_at: minted::now(),
+    }
+}
+
+pub async fn room(db: &dyn DbApi, owner: &Actor, members: &[&Actor]) -> Room {
+    let request = CreateRoom {
+        name: RoomName::parse("Tea").unwrap(),
+        topic: None,
+        visibility: Visibility::Private,
+        encryption: Encryption::None,
+        member_ids: members.iter().map(|member| member.user_id).collect(),
+    };
+    db.create_room(Call::of(owner.clone()), request).await.unwrap().value
+}
+
+pub fn draft(sender: &Actor, room_id: RoomId, message_id: MessageId) -> Draft {
+    Draft {
+        actor: sender.clone(),
+        room_id,
+        message_id,
+        content: Content::Message(Body::parse("hi").unwrap()),
+        reply_to: None,
+        mentions: Vec::new(),
+        ws_id: None,
+        traceparent: None,
+    }
+}
+
+pub fn fresh_message() -> MessageId {
+    MessageId(minted::id())
+}
+
+pub async fn append(db: &dyn DbApi, drafts: Vec<Draft>) -> Vec<Outcome> {
+    db.append(Call::anonymous(), Append { drafts })
+        .await
+        .unwrap()
+        .value
+        .outcomes
+}
+
+/// The whole log of a room.
+pub async fn log(db: &dyn DbApi, member: &Actor, room_id: RoomId) -> Vec<Event> {
+    let request = Events {
+        room_id,
+        after: common::Seq::ZERO,
+        limit: 1_000,
+    };
+    db.events(Call::of(member.clone()), request).await.unwrap().value.items
+}
