@@ -4,6 +4,7 @@
 mod caller;
 mod config;
 mod log;
+mod markers;
 mod members;
 mod openapi;
 mod paging;
@@ -48,6 +49,7 @@ fn described() -> OpenApiRouter<Api> {
         .merge(rooms::router())
         .merge(members::router())
         .merge(log::router())
+        .merge(markers::router())
 }
 
 pub fn router(api: Api) -> Router {

@@ -30,7 +30,7 @@ const ROOM: &str = "r.id, r.log_id, r.kind, r.name, r.topic, r.visibility, r.enc
      (select count(*) from (select 1 from messages x where x.room_id = r.id and x.seq > m.read_seq \
         and x.sender_id <> $1 and x.deleted_at is null limit 1000) unread) unread_count, \
      (select count(*) from (select 1 from messages x where x.room_id = r.id and x.seq > m.read_seq \
-        and x.sender_id <> $1 and x.deleted_at is null and $1 = any(x.mentions) limit 1000) mentioned) mention_count \
+        and x.sender_id <> $1 and x.deleted_at is null and x.mentions <> '{}' and $1 = any(x.mentions) limit 1000) mentioned) mention_count \
      from rooms r left join members m on m.room_id = r.id and m.user_id = $1";
 
 /// A room's row under its lock: until the transaction ends nobody else writes to the room. What a write rests on is read

@@ -22,6 +22,11 @@ fn none(what: &'static str) -> Refusal {
     fault(what)("unknown word")
 }
 
+/// A count that stops at [`common::limits::COUNT_MAX`].
+pub fn count(number: i64) -> u32 {
+    number.clamp(0, common::limits::COUNT_MAX) as u32
+}
+
 pub fn seq(number: i64) -> Result<Seq, Refusal> {
     Seq::try_from(number).map_err(fault("seq"))
 }
@@ -99,7 +104,6 @@ impl RoomRow {
     }
 
     pub fn into_room(self, last_message: Option<Message>) -> Result<Room, Refusal> {
-        let count = |count: i64| count.clamp(0, common::limits::COUNT_MAX) as u32;
         Ok(Room {
             id: RoomId(self.id),
             kind: RoomKind::parse(&self.kind).ok_or_else(|| none("kind"))?,

@@ -5,6 +5,7 @@
 
 pub mod actions;
 pub mod log;
+pub mod markers;
 pub mod sessions;
 
 /// Makes a test of each case, in a module of the given name. `$make` is a function that gives a fresh system.
@@ -21,6 +22,8 @@ macro_rules! on {
             log::at_once_one_message_is_written_once,
             log::sent_at_never_falls_and_the_cached_page_is_never_old,
             log::a_gateway_opens_rooms_and_compares_heads,
+            markers::a_marker_moves_forward_only_and_to_the_head_at_most,
+            markers::counts_agree_over_devices_whatever_happens,
             sessions::a_refresh_chain_is_one_atomic_step,
         );
     };
