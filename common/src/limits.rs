@@ -115,6 +115,11 @@ pub const EXPIRY_GRACE: Duration = Duration::from_secs(5);
 pub const JOIN_EVENTS: u32 = 1_000;
 /// Drafts of one `append`; what waits goes with the next.
 pub const DRAFTS_PER_APPEND: usize = 100;
+/// Drafts that db-core commits together, and that wait for their turn; above it `unavailable`.
+pub const DRAFTS_PER_COMMIT: usize = 512;
+pub const DRAFTS_WAITING: usize = 20_000;
+/// Commits of drafts that run beside each other, each of rooms of its own.
+pub const COMMIT_LANES: usize = 4;
 /// Sends of one room that wait in a gateway for their `append`.
 pub const SENDS_WAITING_PER_ROOM: usize = 10_000;
 /// Events that a gateway holds back in one room until what is missing came.

@@ -4,6 +4,7 @@ mod accounts;
 mod announcer;
 mod blocks;
 pub mod cache;
+mod committer;
 mod config;
 mod dms;
 mod failures;
@@ -44,6 +45,7 @@ pub use store::{Store, StoreError};
 
 use announcer::Announcer;
 use cache::{Cache, ReadThrough};
+use committer::Committer;
 use failures::Failures;
 use passwords::Passwords;
 
@@ -73,8 +75,9 @@ struct Timed {
 /// The contract, kept.
 pub struct Core {
     store: Store,
-    cache: ReadThrough,
+    cache: Arc<ReadThrough>,
     announcer: Announcer,
+    committer: Committer,
     passwords: Passwords,
     failures: Failures,
     refresh_key: RefreshKey,
@@ -98,10 +101,13 @@ impl Core {
     /// When passwords can't be hashed on this machine.
     pub fn new(parts: Parts) -> Result<Arc<Self>, Refusal> {
         let latency = Family::new_with_constructor(service::metrics::seconds as fn() -> Histogram);
+        let cache = Arc::new(ReadThrough::new(parts.cache, &parts.metrics));
+        let announcer = Announcer::start(parts.bus);
         Ok(Arc::new(Self {
+            committer: Committer::start(&parts.store, &cache, &announcer),
             store: parts.store,
-            cache: ReadThrough::new(parts.cache, &parts.metrics),
-            announcer: Announcer::start(parts.bus),
+            cache,
+            announcer,
             passwords: Passwords::new()?,
             failures: Failures::default(),
             refresh_key: parts.refresh_key,

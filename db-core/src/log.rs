@@ -1,9 +1,8 @@
 //! The rooms' logs: appending, history, recovery.
 
-use bus::Announcement;
 use common::{
-    MessageId, RoomId, UserId,
-    event::{Content, Event, MessageEvent},
+    MessageId, RoomId,
+    event::{Content, Event},
     limits,
     room::Message,
 };
@@ -13,56 +12,16 @@ use db_api::{
         Append, AppendOutcome, Appended, Draft, EventPage, Events, GetMessage, History, HistoryPage, Outcome, Place,
     },
 };
-use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::{
     Core,
     cache::Entry,
+    committer::Settled,
     people::page_limit,
     rows::{EVENT, EventRow, MESSAGE, MessageRow},
     store::refuse,
 };
-
-#[derive(sqlx::FromRow)]
-struct AppendRow {
-    n: i32,
-    outcome: String,
-    seq: Option<i64>,
-    at_ms: Option<i64>,
-    content: Option<Value>,
-    detail: Option<Value>,
-}
-
-fn refusal(outcome: &str) -> Refusal {
-    match outcome {
-        "not-found" => Refusal::NotFound,
-        "not-a-member-public" => Refusal::NotAMember {
-            visibility: common::room::Visibility::Public,
-        },
-        "not-a-member-private" => Refusal::NotAMember {
-            visibility: common::room::Visibility::Private,
-        },
-        "conflict" => Refusal::conflict("Somebody else's message has this id."),
-        "wrong-content" => Refusal::invalid(
-            "/message",
-            "is what a plaintext room takes; a sealed one takes `envelope`",
-        ),
-        "stale-epoch" => Refusal::StaleEpoch,
-        "wrong-reply" => Refusal::invalid("/replyTo", "is no message of this room"),
-        "wrong-mentions" => Refusal::invalid("/mentions", "names somebody who is not in this room"),
-        other => {
-            tracing::error!(outcome = other, "append_messages gave an outcome that nobody knows");
-            Refusal::Internal
-        }
-    }
-}
-
-fn as_json(draft: &Draft) -> Value {
-    json!({
-        "roomId": draft.room_id, "senderId": draft.actor.user_id, "messageId": draft.message_id,
-        "replyTo": draft.reply_to, "mentions": draft.mentions, "content": draft.content,
-    })
-}
 
 /// What may not be in a draft at all; db-core looks again, as its callers may be of another release.
 fn syntax(draft: &Draft) -> Option<Refusal> {
@@ -81,139 +40,61 @@ impl Core {
                 format!("at most {}", limits::DRAFTS_PER_APPEND),
             ));
         }
-        let mut outcomes: Vec<Option<Outcome>> = request
-            .drafts
-            .iter()
-            .map(|draft| syntax(draft).map(Outcome::Refused))
-            .collect();
-        let good: Vec<(usize, &Draft)> = request
-            .drafts
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| outcomes[*at].is_none())
-            .collect();
-        match self.append_together(&call, &good).await {
-            Ok(settled) => settled
-                .into_iter()
-                .for_each(|(at, outcome)| outcomes[at] = Some(outcome)),
-            // One draft must not spoil the others: each by itself (consistency rule 3).
-            Err(Refusal::Internal) if good.len() > 1 => {
-                self.append_singly(&call, &good, &mut outcomes).await;
-            }
-            Err(refusal) => good
-                .iter()
-                .for_each(|(at, _)| outcomes[*at] = Some(Outcome::Refused(refusal.clone()))),
-        }
-        let outcomes = outcomes
-            .into_iter()
-            .map(|outcome| outcome.unwrap_or(Outcome::Refused(Refusal::Internal)));
-        Ok(Answer::written(
-            AppendOutcome {
-                outcomes: outcomes.collect(),
-            },
-            self.seen(),
-        ))
-    }
-
-    async fn append_singly(&self, call: &Call, good: &[(usize, &Draft)], outcomes: &mut [Option<Outcome>]) {
-        let mut open: Vec<(UserId, RoomId)> = Vec::new();
-        for (at, draft) in good {
-            let stream = (draft.actor.user_id, draft.room_id);
-            let outcome = if open.contains(&stream) {
-                // An earlier one of the same sender may still be committed: this one must not overtake it (rule 5).
-                Err(Refusal::unavailable("an earlier draft is open"))
-            } else {
-                self.append_together(call, &[(*at, *draft)]).await
-            };
-            match outcome {
-                Ok(settled) => settled
-                    .into_iter()
-                    .for_each(|(at, outcome)| outcomes[at] = Some(outcome)),
-                Err(refusal) => {
-                    if matches!(refusal, Refusal::Unavailable { .. }) {
-                        open.push(stream);
-                    }
-                    outcomes[*at] = Some(Outcome::Refused(refusal));
-                }
-            }
-        }
-    }
-
-    /// One transaction for all of them, then what it takes before an ack: the cache forgets, the bus is told.
-    async fn append_together(&self, call: &Call, drafts: &[(usize, &Draft)]) -> Result<Vec<(usize, Outcome)>, Refusal> {
-        if drafts.is_empty() {
-            return Ok(Vec::new());
-        }
-        let json = Value::Array(drafts.iter().map(|(_, draft)| as_json(draft)).collect());
+        let until = Instant::now() + call.deadline();
         let _timer = self.timer("message", "append");
-        let rows = self
-            .store
-            .write(call, move |pool| async move {
-                sqlx::query_as::<_, AppendRow>("select * from append_messages($1)")
-                    .bind(json)
-                    .fetch_all(&pool)
-                    .await
-                    .map_err(refuse)
-            })
-            .await?;
-        // Also before the ack of a repeat: the first try may have died between its commit and this.
-        let changed = rows
+        let refused: Vec<Option<Refusal>> = request.drafts.iter().map(syntax).collect();
+        let good = request
+            .drafts
             .iter()
-            .filter(|row| row.seq.is_some())
-            .map(|row| drafts[row.n as usize].1.room_id);
-        let entries: std::collections::HashSet<RoomId> = changed.collect();
-        self.cache
-            .written(&entries.into_iter().map(Entry::Newest).collect::<Vec<_>>())
-            .await;
-        let mut outcomes = Vec::with_capacity(rows.len());
-        for row in rows {
-            let (at, draft) = drafts[row.n as usize];
-            outcomes.push((at, self.settled(draft, row).await));
+            .zip(&refused)
+            .filter(|(_, refused)| refused.is_none());
+        let good: Vec<Draft> = good.map(|(draft, _)| draft.clone()).collect();
+        let mut settled = self.committer.commit(good, until).await.into_iter();
+        let mut outcomes = Vec::with_capacity(refused.len());
+        for (draft, refused) in request.drafts.iter().zip(refused) {
+            let settled = match refused {
+                Some(refusal) => Settled::Refused(refusal),
+                None => settled.next().unwrap_or(Settled::Refused(Refusal::Internal)),
+            };
+            outcomes.push(self.told(&call, draft, settled).await);
         }
-        Ok(outcomes)
+        Ok(Answer::written(AppendOutcome { outcomes }, self.seen()))
     }
 
-    async fn settled(&self, draft: &Draft, row: AppendRow) -> Outcome {
-        let repeated = row.outcome == "repeated";
-        if !repeated && row.outcome != "appended" {
-            return Outcome::Refused(refusal(&row.outcome));
+    async fn told(&self, call: &Call, draft: &Draft, settled: Settled) -> Outcome {
+        let appended = match settled {
+            Settled::Appended(event) => Ok(Appended {
+                event: *event,
+                repeated: false,
+                current: None,
+            }),
+            Settled::Repeated => self.store.read(call, self.repeated(draft)).await,
+            Settled::Refused(refusal) => Err(refusal),
+        };
+        match appended {
+            Ok(appended) => Outcome::Appended(Box::new(appended)),
+            Err(refusal) => Outcome::Refused(refusal),
         }
-        let (Some(seq), Some(at_ms), Some(detail)) = (row.seq, row.at_ms, row.detail) else {
-            return Outcome::Refused(Refusal::Internal);
-        };
-        let (room_id, kind) = (draft.room_id.0, "message".to_owned());
-        let event = EventRow {
-            room_id,
-            seq,
-            kind,
-            at_ms,
-            content: row.content,
-            detail,
-        };
-        let event = match Event::try_from(event) {
-            Ok(Event::Message(event)) => event,
-            Ok(_) => return Outcome::Refused(Refusal::Internal),
-            Err(refusal) => return Outcome::Refused(refusal),
-        };
-        let current = if repeated {
-            match self.message_of(draft.room_id, draft.message_id).await {
-                Ok(message) => Some(Box::new(message)),
-                Err(refusal) => return Outcome::Refused(refusal),
-            }
-        } else {
-            let live = MessageEvent {
-                ws_id: Some(draft.ws_id),
-                traceparent: draft.traceparent.clone(),
-                ..event.clone()
-            };
-            self.announcer.offer(Announcement::event(Event::Message(live)));
-            None
-        };
-        Outcome::Appended(Box::new(Appended {
-            event,
-            repeated,
-            current,
-        }))
+    }
+
+    /// What stands in the log for a draft that came again.
+    async fn repeated(&self, draft: &Draft) -> Result<Appended, Refusal> {
+        let current = self.message_of(draft.room_id, draft.message_id).await?;
+        let query = format!("select {EVENT} where room_id = $1 and seq = $2");
+        let row = sqlx::query_as::<_, EventRow>(sqlx::AssertSqlSafe(query))
+            .bind(draft.room_id.0)
+            .bind(current.seq.as_i64())
+            .fetch_one(self.store.pool())
+            .await
+            .map_err(refuse)?;
+        match Event::try_from(row)? {
+            Event::Message(event) => Ok(Appended {
+                event,
+                repeated: true,
+                current: Some(Box::new(current)),
+            }),
+            _ => Err(Refusal::Internal),
+        }
     }
 
     pub(crate) async fn do_history(&self, call: Call, request: History) -> Result<HistoryPage, Refusal> {

@@ -84,17 +84,36 @@ impl Store {
         T: Send + 'static,
         F: Future<Output = Result<T, Refusal>> + Send,
     {
+        let until = Instant::now() + call.deadline();
+        self.write_between(until, until, work).await
+    }
+
+    /// As [`Store::write`], for work of several callers: not begun after `begin_by`, the first of their deadlines, and
+    /// waited for until the last.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn write_between<T, F>(
+        &self,
+        begin_by: Instant,
+        until: Instant,
+        work: impl FnOnce(PgPool) -> F + Send + 'static,
+    ) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Refusal>> + Send,
+    {
         let permit = self.writes.clone().try_acquire_owned();
         let permit = permit.map_err(|_| Refusal::unavailable("too many writes are under way"))?;
-        let (pool, until) = (self.pool.clone(), Instant::now() + call.deadline());
+        let pool = self.pool.clone();
         let task = tokio::spawn(async move {
             let _permit = permit;
             // Waiting for a connection is waiting, not writing: it ends at the deadline.
-            let connection = tokio::time::timeout_at(until, pool.acquire())
+            let connection = tokio::time::timeout_at(begin_by, pool.acquire())
                 .await
                 .map_err(|_| late())?;
             drop(connection.map_err(refuse)?);
-            if Instant::now() >= until {
+            if Instant::now() >= begin_by {
                 return Err(late());
             }
             work(pool).await
@@ -110,7 +129,7 @@ impl Store {
     }
 }
 
-fn late() -> Refusal {
+pub fn late() -> Refusal {
     Refusal::unavailable("the deadline has passed")
 }
 
