@@ -140,13 +140,25 @@ pub const PRESENCE_RENEWAL: Duration = Duration::from_secs(3);
 
 pub const CACHE_TTL: Duration = Duration::from_secs(300);
 pub const CACHE_ENTRIES: u64 = 100_000;
+/// The members of a larger room are not cached.
+pub const ROSTER_MEMBERS: usize = 500;
 
 /// Connections to the database of one db-core.
 pub const DATABASE_CONNECTIONS: u32 = 16;
+/// And besides, for what must be known in time.
+pub const WATCH_CONNECTIONS: u32 = 2;
 /// Writes under way at once, also those whose caller no longer waits; above it `unavailable`.
 pub const WRITES_AT_ONCE: usize = 512;
-/// How long a cache may take before it is passed by, and for how long it is then left alone.
+/// How long a cache may take before it is passed by, and for how long a connection that failed is then left alone.
 pub const CACHE_ANSWER: Duration = Duration::from_millis(100);
-pub const CACHE_PAUSE: Duration = Duration::from_secs(1);
+pub const CACHE_PAUSE: Duration = Duration::from_millis(500);
 /// A reader that fills a place in the cache has so long.
 pub const CACHE_FILL: Duration = Duration::from_secs(5);
+/// How often a db-core confirms which cache counts, for how long it trusts that, counted from asking, and how long it
+/// waits for others to have heard of a change: longer than the trust, as clocks run differently.
+pub const CACHE_NAME_CONFIRMED: Duration = Duration::from_millis(100);
+pub const CACHE_NAME_TRUSTED: Duration = Duration::from_millis(500);
+pub const CACHE_NAME_WAIT: Duration = Duration::from_millis(550);
+/// A cache that had to be closed is opened again after so long, and after twice as long each time it doesn't last.
+pub const CACHE_REOPEN: Duration = Duration::from_secs(1);
+pub const CACHE_REOPEN_MAX: Duration = Duration::from_secs(30);

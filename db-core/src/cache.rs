@@ -1,47 +1,43 @@
-//! Cache-first reads that never return less than what was acknowledged (consistency rule 11, for a sole db-core).
+//! Cache-first reads that never return less than what was acknowledged before they began (consistency rule 11).
 //!
 //! A reader that misses first puts a token of its own into the entry's place, then reads the leader, then replaces only that
 //! token. A writer deletes whatever stands there, after its commit and before its ack. So a value that was read before a
-//! commit can't be put back behind it: its token is gone.
+//! commit can't be put back behind it: its token is gone. Which cache counts, when several db-core share one, is the
+//! [`Fence`]'s matter.
 
+mod fence;
+mod flights;
 mod memory;
 mod redis;
 #[cfg(test)]
 mod tests;
-
-use std::{future::Future, sync::Arc};
+mod through;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use common::{RoomId, UserId};
-use parking_lot::RwLock;
-use prometheus_client::{
-    encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family},
-};
-use serde::{Serialize, de::DeserializeOwned};
-use service::Metrics;
+use db_api::Refusal;
 use uuid::Uuid;
 
+pub use fence::Fence;
 pub use memory::MemoryCache;
 pub use redis::RedisCache;
+pub use through::ReadThrough;
 
-/// The cache is away or too slow.
+/// The cache is away or too slow, or is not the one that counts.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the cache is away: {0}")]
 pub struct CacheError(pub String);
 
-/// An engine: places that hold a value or a reader's token, for a limited time.
-#[async_trait]
-pub trait Cache: Send + Sync + 'static {
-    /// The value in a place; a token is none.
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, CacheError>;
-    /// Puts a token, in place of whatever is no value.
-    async fn claim(&self, key: &str, token: Uuid) -> Result<(), CacheError>;
-    /// Replaces that token, and nothing else, by a value.
-    async fn fill(&self, key: &str, token: Uuid, value: Bytes) -> Result<(), CacheError>;
-    /// Empties places.
-    async fn delete(&self, keys: &[String]) -> Result<(), CacheError>;
+/// It can't be told whether a reader could still be answered with what was before: nothing may be acknowledged.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("which cache counts can't be confirmed: {0}")]
+pub struct Unsure(pub String);
+
+impl From<Unsure> for Refusal {
+    fn from(unsure: Unsure) -> Refusal {
+        Refusal::unavailable(unsure.to_string())
+    }
 }
 
 /// What is cached.
@@ -50,6 +46,8 @@ pub enum Entry {
     User(UserId),
     /// The newest page of a room's history.
     Newest(RoomId),
+    /// Who is in a room, and what strangers may know of it.
+    Roster(RoomId),
 }
 
 impl Entry {
@@ -57,90 +55,62 @@ impl Entry {
         match self {
             Entry::User(_) => "user",
             Entry::Newest(_) => "history",
+            Entry::Roster(_) => "members",
         }
     }
 
-    /// A room's keys stay together on a Redis Cluster by their hash tag.
+    /// A room's keys stay together by their hash tag.
     fn key(self, generation: Uuid) -> String {
         match self {
             Entry::User(id) => format!("{generation}:user:{{{id}}}"),
             Entry::Newest(id) => format!("{generation}:newest:{{{id}}}"),
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Entity {
-    entity: &'static str,
-}
-
-/// Reads through an engine.
-pub struct ReadThrough {
-    engine: Arc<dyn Cache>,
-    /// Prefix of every key. It changes when entries could not be deleted, so that they are never read again.
-    generation: RwLock<Uuid>,
-    hits: Family<Entity, Counter>,
-    misses: Family<Entity, Counter>,
-    invalidations: Family<Entity, Counter>,
-}
-
-impl ReadThrough {
-    pub fn new(engine: Arc<dyn Cache>, metrics: &Metrics) -> Self {
-        Self {
-            engine,
-            generation: RwLock::new(service::minted::id()),
-            hits: metrics.register("db_cache_hits", "Reads answered by the cache", Family::default()),
-            misses: metrics.register("db_cache_misses", "Reads that asked the database", Family::default()),
-            invalidations: metrics.register("db_invalidation", "Entries deleted by writes", Family::default()),
+            Entry::Roster(id) => format!("{generation}:roster:{{{id}}}"),
         }
     }
 
-    /// The cached value, else what `read` finds, which is cached for the next.
+    /// All that depends on a room.
+    pub fn of_room(room: RoomId) -> [Entry; 2] {
+        [Entry::Newest(room), Entry::Roster(room)]
+    }
+}
+
+/// A reader's place in the cache, which it may fill once it has read the leader.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    key: String,
+    token: Uuid,
+}
+
+/// What a reader finds.
+#[derive(Debug)]
+pub enum Look {
+    Hit(Bytes),
+    Miss(Claim),
+    /// The cache is not to be used now: the leader answers, and nothing is filled.
+    Bypass,
+}
+
+/// An engine: places that hold a value with its version or a reader's token, for a limited time.
+#[async_trait]
+pub trait Cache: Send + Sync + 'static {
+    /// The value in a place, else the place with a fresh token in it.
+    async fn look(&self, entry: Entry) -> Look;
+
+    /// Replaces the claim's token, and nothing else, by a value. That it fails costs the next reader a query.
+    async fn fill(&self, claim: Claim, version: i64, value: Bytes);
+
+    /// Empties places. When it returns, no reader that begins later is answered with what was in them.
     ///
     /// # Errors
-    /// Those of `read`; a cache that is away is passed by.
-    pub async fn get<T, E, F>(&self, entry: Entry, read: impl FnOnce() -> F) -> Result<T, E>
-    where
-        T: Serialize + DeserializeOwned,
-        F: Future<Output = Result<T, E>>,
-    {
-        let key = entry.key(*self.generation.read());
-        let label = Entity { entity: entry.entity() };
-        let found = self.engine.get(&key).await;
-        if let Ok(Some(bytes)) = &found
-            && let Ok(value) = serde_json::from_slice(bytes)
-        {
-            self.hits.get_or_create(&label).inc();
-            return Ok(value);
-        }
-        self.misses.get_or_create(&label).inc();
-        let token = service::minted::id();
-        let claimed = found.is_ok() && self.engine.claim(&key, token).await.is_ok();
-        let value = read().await?;
-        if claimed && let Ok(bytes) = serde_json::to_vec(&value) {
-            // A fill that fails costs the next reader a query and nothing else.
-            let _ = self.engine.fill(&key, token, bytes.into()).await;
-        }
-        Ok(value)
-    }
+    /// When that can't be told; what rests on it may not be acknowledged.
+    async fn forget(&self, entries: &[Entry]) -> Result<(), Unsure>;
 
-    /// After a commit and before its ack: what it changed is no longer in the cache.
-    pub async fn written(&self, entries: &[Entry]) {
-        let generation = *self.generation.read();
-        for entry in entries {
-            self.invalidations
-                .get_or_create(&Entity { entity: entry.entity() })
-                .inc();
-        }
-        let keys: Vec<String> = entries.iter().map(|entry| entry.key(generation)).collect();
-        if let Err(error) = self.engine.delete(&keys).await {
-            tracing::warn!(%error, "entries could not be deleted: the cache starts over");
-            *self.generation.write() = service::minted::id();
-        }
-    }
+    /// As [`Cache::forget`] for what is older than a version, and for tokens, whose readers may have read older.
+    ///
+    /// # Errors
+    /// As [`Cache::forget`].
+    async fn outdate(&self, entries: &[(Entry, i64)]) -> Result<(), Unsure>;
 
-    /// Whether the engine answers.
-    pub async fn is_there(&self) -> bool {
-        self.engine.get("health").await.is_ok()
-    }
+    /// Whether readers are answered by it now.
+    async fn is_there(&self) -> bool;
 }

@@ -69,7 +69,7 @@ impl Config {
         let (own_bus, cache): (Arc<dyn Bus>, Arc<dyn Cache>) = match &self.redis_url {
             Some(url) => (
                 Arc::new(RedisBus::new(url, &self.redis_prefix)?),
-                Arc::new(RedisCache::new(url, &self.redis_prefix)?),
+                Arc::new(RedisCache::start(url, &self.redis_prefix, store.fence())?),
             ),
             None => (Arc::new(MemoryBus::new()), Arc::new(MemoryCache::default())),
         };

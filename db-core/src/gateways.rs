@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     Core,
+    cache::Entry,
     rows::{EVENT, EventRow, seq},
     store::refuse,
 };
@@ -17,6 +18,8 @@ use crate::{
 struct HeadRow {
     id: Uuid,
     head_seq: i64,
+    version: i64,
+    rules: i64,
     log_id: Uuid,
     visibility: String,
     member_count: i32,
@@ -35,7 +38,7 @@ impl Core {
         let ids: Vec<Uuid> = request.rooms.iter().map(|room| room.room_id.0).collect();
         let opened = async {
             let rows = sqlx::query_as::<_, HeadRow>(
-                "select r.id, r.head_seq, r.log_id, r.visibility, r.member_count, m.user_id is not null is_member \
+                "select r.id, r.head_seq, r.version, r.rules, r.log_id, r.visibility, r.member_count, m.user_id is not null is_member \
                  from rooms r left join members m on m.room_id = r.id and m.user_id = $1 \
                  where r.id = any($2) and r.deleted_at is null",
             )
@@ -44,6 +47,8 @@ impl Core {
             .fetch_all(self.store.pool())
             .await
             .map_err(refuse)?;
+            self.hand_out(rows.iter().map(|row| (RoomId(row.id), row.version, row.rules)))
+                .await?;
             let mut rooms = Vec::with_capacity(request.rooms.len());
             for room in &request.rooms {
                 let row = rows.iter().find(|row| row.id == room.room_id.0);
@@ -99,13 +104,15 @@ impl Core {
 
     pub(crate) async fn do_heads(&self, call: Call, request: Heads) -> Result<HeadList, Refusal> {
         let ids: Vec<Uuid> = request.rooms.iter().map(|room| room.0).collect();
-        let query = sqlx::query_as::<_, (Uuid, i64, Uuid)>(
-            "select id, head_seq, log_id from rooms where id = any($1) and deleted_at is null",
+        let query = sqlx::query_as::<_, (Uuid, i64, Uuid, i64, i64)>(
+            "select id, head_seq, log_id, version, rules from rooms where id = any($1) and deleted_at is null",
         )
         .bind(ids)
         .fetch_all(self.store.pool());
         let rows = self.store.read(&call, async { query.await.map_err(refuse) }).await?;
-        let head = |(id, head, log): (Uuid, i64, Uuid)| {
+        self.hand_out(rows.iter().map(|row| (RoomId(row.0), row.3, row.4)))
+            .await?;
+        let head = |(id, head, log, ..): (Uuid, i64, Uuid, i64, i64)| {
             Ok(Head {
                 room_id: RoomId(id),
                 head_seq: seq(head)?,
@@ -115,6 +122,24 @@ impl Core {
         Ok(HeadList {
             heads: rows.into_iter().map(head).collect::<Result<_, Refusal>>()?,
         })
+    }
+
+    /// Before heads or events are told from which somebody may take a send for acknowledged: nothing older is cached. The
+    /// db-core that committed it may have died before it cleared the cache.
+    pub(crate) async fn hand_out(&self, rooms: impl Iterator<Item = (RoomId, i64, i64)>) -> Result<(), Refusal> {
+        let news: Vec<(RoomId, i64, i64)> = rooms
+            .filter(|(room, version, _)| self.handed_out.get(room).is_none_or(|known| known < *version))
+            .collect();
+        let entries = |(room, version, rules): &(RoomId, i64, i64)| {
+            [(Entry::Newest(*room), *version), (Entry::Roster(*room), *rules)]
+        };
+        self.cache
+            .handed_out(&news.iter().flat_map(entries).collect::<Vec<_>>())
+            .await?;
+        for (room, version, _) in news {
+            self.handed_out.insert(room, version);
+        }
+        Ok(())
     }
 
     pub(crate) async fn head_of(&self, call: &Call, room: RoomId) -> Result<(Seq, LogId), Refusal> {

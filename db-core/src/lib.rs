@@ -19,6 +19,7 @@ mod passwords;
 mod people;
 mod refresh;
 mod rooms;
+mod roster;
 mod rows;
 mod search;
 mod settings;
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bus::Bus;
 use common::{
+    RoomId,
     refresh::RefreshKey,
     room::{Invite, Member, Message, Page, ReadMarker, Room, User},
     token::Actor,
@@ -78,6 +80,8 @@ pub struct Core {
     cache: Arc<ReadThrough>,
     announcer: Announcer,
     committer: Committer,
+    /// Up to which version what is cached of a room is known to have been cleared.
+    handed_out: moka::sync::Cache<RoomId, i64>,
     passwords: Passwords,
     failures: Failures,
     refresh_key: RefreshKey,
@@ -105,6 +109,7 @@ impl Core {
         let announcer = Announcer::start(parts.bus);
         Ok(Arc::new(Self {
             committer: Committer::start(&parts.store, &cache, &announcer),
+            handed_out: moka::sync::Cache::new(common::limits::CACHE_ENTRIES),
             store: parts.store,
             cache,
             announcer,

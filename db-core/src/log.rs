@@ -99,19 +99,33 @@ impl Core {
 
     pub(crate) async fn do_history(&self, call: Call, request: History) -> Result<HistoryPage, Refusal> {
         let limit = page_limit(request.limit)?;
-        self.member_now(&call, request.room_id).await?;
+        self.may_read(&call, request.room_id).await?;
         let _timer = self.timer("history", "read");
         if request.place != Place::Newest || request.limit > limits::PAGE_ITEMS {
             let page = self.history_page(request.room_id, request.place, limit);
             return self.store.read(&call, page).await;
         }
-        let newest = || self.history_page(request.room_id, Place::Newest, i64::from(limits::PAGE_ITEMS));
+        let newest = || async {
+            // Its version first: the page may be newer than that, never older.
+            let version = self.version_of(request.room_id).await?;
+            let page = self.history_page(request.room_id, Place::Newest, i64::from(limits::PAGE_ITEMS));
+            Ok((version, page.await?))
+        };
         let cached = self.cache.get(Entry::Newest(request.room_id), newest);
         let mut page = self.store.read(&call, cached).await?;
         let surplus = page.items.len().saturating_sub(request.limit as usize);
         page.has_more |= surplus > 0;
         page.items.drain(..surplus);
         Ok(page)
+    }
+
+    async fn version_of(&self, room: RoomId) -> Result<i64, Refusal> {
+        let version: Option<i64> = sqlx::query_scalar("select version from rooms where id = $1")
+            .bind(room.0)
+            .fetch_optional(self.store.pool())
+            .await
+            .map_err(refuse)?;
+        version.ok_or(Refusal::NotFound)
     }
 
     async fn history_page(&self, room: RoomId, place: Place, limit: i64) -> Result<HistoryPage, Refusal> {
@@ -136,7 +150,7 @@ impl Core {
 
     pub(crate) async fn do_message(&self, call: Call, request: GetMessage) -> Result<Message, Refusal> {
         let (room, message): (RoomId, MessageId) = (request.room_id, request.message_id);
-        self.member_now(&call, room).await?;
+        self.may_read(&call, room).await?;
         self.store.read(&call, self.message_of(room, message)).await
     }
 

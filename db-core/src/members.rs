@@ -143,7 +143,7 @@ impl Core {
     }
 
     pub(crate) async fn do_members(&self, call: Call, request: Members) -> Result<Page<Member>, Refusal> {
-        self.member_now(&call, request.room_id).await?;
+        self.may_read(&call, request.room_id).await?;
         let limit = page_limit(request.paging.limit)?;
         let after: Option<Uuid> = place(request.paging.cursor.as_deref())?;
         let query = format!("select {MEMBER} and ($2::uuid is null or m.user_id > $2) order by m.user_id limit $3");
@@ -170,8 +170,8 @@ impl Core {
     /// `NotFound`, or `NotAMember` for a public room.
     pub(crate) async fn member_now(&self, call: &Call, room: RoomId) -> Result<(Seq, common::LogId), Refusal> {
         let user = self.actor(call)?.user_id;
-        let row = sqlx::query_as::<_, (i64, Uuid, String, bool)>(
-            "select r.head_seq, r.log_id, r.visibility, m.user_id is not null \
+        let row = sqlx::query_as::<_, (i64, Uuid, String, bool, i64, i64)>(
+            "select r.head_seq, r.log_id, r.visibility, m.user_id is not null, r.version, r.rules \
              from rooms r left join members m on m.room_id = r.id and m.user_id = $2 \
              where r.id = $1 and r.deleted_at is null",
         )
@@ -179,11 +179,12 @@ impl Core {
         .bind(user.0)
         .fetch_optional(self.store.pool());
         let row = self.store.read(call, async { row.await.map_err(refuse) }).await?;
-        let (head, log, visibility, is_member) = row.ok_or(Refusal::NotFound)?;
+        let (head, log, visibility, is_member, version, rules) = row.ok_or(Refusal::NotFound)?;
         if !is_member {
             let visibility = Visibility::parse(&visibility).ok_or(Refusal::Internal)?;
             return Err(Refusal::NotAMember { visibility });
         }
+        self.hand_out(std::iter::once((room, version, rules))).await?;
         Ok((crate::rows::seq(head)?, common::LogId(log)))
     }
 }

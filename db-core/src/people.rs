@@ -20,9 +20,11 @@ impl Core {
                 .fetch_optional(self.store.pool())
                 .await
                 .map_err(refuse)?;
-            User::try_from(row.ok_or(Refusal::NotFound)?)
+            // Also that there is nobody is worth keeping.
+            Ok((0, row.map(User::try_from).transpose()?))
         };
-        self.store.read(call, self.cache.get(Entry::User(id), read)).await
+        let found: Option<User> = self.store.read(call, self.cache.get(Entry::User(id), read)).await?;
+        found.ok_or(Refusal::NotFound)
     }
 
     pub(crate) async fn do_update_me(&self, call: Call, request: UpdateMe) -> Reply<User> {
@@ -40,7 +42,7 @@ impl Core {
                 })
                 .await?;
         }
-        self.cache.written(&[Entry::User(id)]).await;
+        self.cache.written(&[Entry::User(id)]).await?;
         Ok(Answer::written(self.profile(&call, id).await?, self.seen()))
     }
 

@@ -76,6 +76,7 @@ pub async fn log_event(
 ) -> Result<Event, Refusal> {
     let row = sqlx::query_as::<_, EventRow>(
         "with head as (update rooms set head_seq = head_seq + 1, version = version + 1, \
+           rules = rules + case when $2 in ('member', 'room') then 1 else 0 end, \
            member_count = member_count + $4, \
            last_event_at = greatest(date_trunc('milliseconds', clock_timestamp()), last_event_at) \
            where id = $1 returning head_seq, last_event_at) \

@@ -12,6 +12,8 @@ use sqlx::{
 };
 use tokio::{sync::Semaphore, time::Instant};
 
+use crate::cache::Fence;
+
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// Why db-core can't start on this database.
@@ -29,6 +31,8 @@ pub enum StoreError {
 #[derive(Clone)]
 pub struct Store {
     pool: PgPool,
+    /// For small questions that may not wait behind others.
+    watch: PgPool,
     writes: Arc<Semaphore>,
 }
 
@@ -45,6 +49,10 @@ impl Store {
             ("lock_timeout", seconds(limits::CALL_DEADLINE)),
             ("idle_in_transaction_session_timeout", seconds(limits::HASH_DEADLINE)),
         ]);
+        let watch = PgPoolOptions::new()
+            .max_connections(limits::WATCH_CONNECTIONS)
+            .acquire_timeout(limits::HEALTH_DEADLINE)
+            .connect_lazy_with(options.clone());
         let pool = PgPoolOptions::new()
             .max_connections(limits::DATABASE_CONNECTIONS)
             .min_connections(1)
@@ -57,12 +65,24 @@ impl Store {
         MIGRATIONS.run(&pool).await.map_err(StoreError::Schema)?;
         Ok(Self {
             pool,
+            watch,
             writes: Arc::new(Semaphore::new(limits::WRITES_AT_ONCE)),
         })
     }
 
     pub fn pool(&self) -> &PgPool {
         &self.pool
+    }
+
+    /// The name of the cache that counts, kept in this database.
+    pub fn fence(&self) -> Fence {
+        Fence::new(self.watch.clone())
+    }
+
+    /// As when the database is gone.
+    #[cfg(test)]
+    pub async fn close_for_test(&self) {
+        self.watch.close().await;
     }
 
     /// Reads, as long as the caller waits.

@@ -1,120 +1,224 @@
-//! The cache over Redis. Each place holds `v` and a value or `t` and a token; what compares and replaces is one script.
+//! The cache over one Redis primary, shared by several db-core. Each place holds `v`, a version in 16 digits and a value, or
+//! `t` and a token; what compares and replaces is one script.
+
+mod keeper;
+mod link;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use common::limits;
-use parking_lot::Mutex;
-use redis::{
-    Script,
-    aio::{ConnectionManager, ConnectionManagerConfig},
+use redis::{Script, aio::MultiplexedConnection};
+
+use super::{
+    Cache, CacheError, Claim, Entry, Fence, Look, Unsure,
+    fence::{Name, State},
 };
-use tokio::time::Instant;
-use uuid::Uuid;
+use link::{Line, Link};
 
-use super::{Cache, CacheError};
+/// A clone shares the connection.
+#[derive(Clone)]
+pub struct RedisCache(Arc<Shared>);
 
-pub struct RedisCache {
-    connection: ConnectionManager,
+struct Shared {
+    line: Line,
+    fence: Fence,
     prefix: String,
+    scripts: Scripts,
+}
+
+struct Scripts {
     claim: Script,
     fill: Script,
-    /// Until then the cache is left alone.
-    paused_until: Mutex<Option<Instant>>,
+    outdate: Script,
 }
 
 const CLAIM: &str = r"
-local there = redis.call('GET', KEYS[1])
-if there and string.sub(there, 1, 1) == 'v' then return 0 end
+if redis.call('GETRANGE', KEYS[1], 0, 0) == 'v' then return 0 end
 redis.call('SET', KEYS[1], 't' .. ARGV[1], 'PX', ARGV[2])
 return 1";
 
 const FILL: &str = r"
-if redis.call('GET', KEYS[1]) ~= 't' .. ARGV[1] then return 0 end
+if redis.call('GETRANGE', KEYS[1], 0, 63) ~= 't' .. ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], 'v' .. ARGV[2], 'PX', ARGV[3])
 return 1";
+
+const OUTDATE: &str = r"
+for n, key in ipairs(KEYS) do
+    local head = redis.call('GETRANGE', key, 0, 16)
+    local kind = string.sub(head, 1, 1)
+    if kind == 't' or (kind == 'v' and tonumber(string.sub(head, 2)) < tonumber(ARGV[n])) then
+        redis.call('DEL', key)
+    end
+end
+return 1";
+
+/// Where a value begins behind `v` and its version.
+const VALUE_AT: usize = 17;
 
 impl RedisCache {
     /// Needs a Tokio runtime. Redis need not be there yet.
     ///
     /// # Errors
     /// When the URL is no Redis URL.
-    pub fn new(url: &str, prefix: &str) -> Result<Self, CacheError> {
-        let away = |error: redis::RedisError| CacheError(error.to_string());
-        let config = ConnectionManagerConfig::new()
-            .set_response_timeout(Some(limits::CACHE_ANSWER))
-            .set_connection_timeout(Some(limits::CACHE_ANSWER))
-            // A retried fill could put an old value behind a write.
-            .set_number_of_retries(0);
-        let client = redis::Client::open(url).map_err(away)?;
-        let connection = ConnectionManager::new_lazy_with_config(client, config).map_err(away)?;
-        Ok(Self {
-            connection,
+    pub fn start(url: &str, prefix: &str, fence: Fence) -> Result<Self, CacheError> {
+        let shared = Arc::new(Shared {
+            line: Line::new(url)?,
+            fence,
             prefix: format!("{prefix}cache:"),
-            claim: Script::new(CLAIM),
-            fill: Script::new(FILL),
-            paused_until: Mutex::default(),
-        })
+            scripts: Scripts {
+                claim: Script::new(CLAIM),
+                fill: Script::new(FILL),
+                outdate: Script::new(OUTDATE),
+            },
+        });
+        tokio::spawn(keeper::keep(Arc::downgrade(&shared)));
+        Ok(Self(shared))
+    }
+}
+
+impl Shared {
+    fn key(&self, name: &Name, entry: Entry) -> String {
+        format!("{}{}", self.prefix, entry.key(name.generation))
     }
 
-    fn key(&self, key: &str) -> String {
-        format!("{}{key}", self.prefix)
-    }
-
-    /// Asks Redis, unless it was found away a moment ago.
-    async fn ask<T>(&self, query: impl Future<Output = redis::RedisResult<T>>) -> Result<T, CacheError> {
-        if self.paused_until.lock().is_some_and(|until| Instant::now() < until) {
-            return Err(CacheError("it did not answer a moment ago".into()));
+    /// A connection to the named Redis, whichever the URL leads to now.
+    async fn named(&self, name: &Name) -> Result<Link, CacheError> {
+        let link = self.line.link().await?;
+        if link.run_id == name.primary.run_id {
+            Ok(link)
+        } else {
+            Err(CacheError("another Redis answers than the one that counts".into()))
         }
-        let answer = tokio::time::timeout(limits::CACHE_ANSWER, query).await;
-        let error = match answer {
-            Ok(Ok(value)) => return Ok(value),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "no answer in time".to_owned(),
-        };
-        *self.paused_until.lock() = Some(Instant::now() + limits::CACHE_PAUSE);
-        Err(CacheError(error))
     }
+
+    /// What the named Redis holds, if it still is the primary that was named: pipelined, so that the answer to that is as
+    /// new as the value.
+    async fn read(&self, name: &Name, key: &str) -> Result<(Link, Option<Vec<u8>>), CacheError> {
+        let link = self.named(name).await?;
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("GET").arg(key).cmd("INFO").arg("replication");
+        let ask = async |mut connection: MultiplexedConnection| pipeline.query_async(&mut connection).await;
+        let (there, replication): (Option<Vec<u8>>, String) = self.line.ask(&link, ask).await?;
+        if link::replication_of(&replication).as_ref() == Some(&name.primary.replication_id) {
+            Ok((link, there))
+        } else {
+            Err(CacheError("it is not the primary any more that was named".into()))
+        }
+    }
+
+    async fn look(&self, name: &Name, entry: Entry) -> Result<Look, CacheError> {
+        let key = self.key(name, entry);
+        let (link, there) = self.read(name, &key).await?;
+        if let Some(bytes) = there.filter(|bytes| bytes.first() == Some(&b'v') && bytes.len() >= VALUE_AT) {
+            return Ok(Look::Hit(Bytes::from(bytes).slice(VALUE_AT..)));
+        }
+        let token = service::minted::id();
+        let mut call = self.scripts.claim.key(&key);
+        call.arg(token.to_string()).arg(limits::CACHE_FILL.as_millis() as u64);
+        let ask = async |mut connection: MultiplexedConnection| call.invoke_async::<i64>(&mut connection).await;
+        match self.line.ask(&link, ask).await? {
+            1 => Ok(Look::Miss(Claim { key, token })),
+            _ => Ok(Look::Bypass),
+        }
+    }
+
+    /// Clears the named Redis of what a writer has changed.
+    async fn clear(&self, name: &Name, what: &What<'_>) -> Result<(), CacheError> {
+        let link = self.named(name).await?;
+        match what {
+            What::All(entries) => {
+                let keys: Vec<String> = entries.iter().map(|entry| self.key(name, *entry)).collect();
+                let delete = redis::cmd("DEL").arg(keys).to_owned();
+                let ask =
+                    async |mut connection: MultiplexedConnection| delete.query_async::<i64>(&mut connection).await;
+                self.line.ask(&link, ask).await.map(drop)
+            }
+            What::Older(entries) => {
+                let mut call = self.scripts.outdate.prepare_invoke();
+                for (entry, version) in *entries {
+                    call.key(self.key(name, *entry)).arg(*version);
+                }
+                let ask = async |mut connection: MultiplexedConnection| call.invoke_async::<i64>(&mut connection).await;
+                self.line.ask(&link, ask).await.map(drop)
+            }
+        }
+    }
+
+    /// Returns once no reader that begins later can be answered with what is to be cleared: because it was cleared in the
+    /// cache that counts, or because everybody knows that none does.
+    async fn settle(&self, what: What<'_>) -> Result<(), Unsure> {
+        let mut name = match self.fence.look() {
+            Some(name) => name,
+            None => self.fence.confirm().await?,
+        };
+        loop {
+            match name.state {
+                State::Closed => {
+                    self.fence.settled(&name).await;
+                    return Ok(());
+                }
+                State::Filling | State::Open => match self.clear(&name, &what).await {
+                    Ok(()) => return Ok(()),
+                    Err(error) => {
+                        tracing::debug!(%error, "the cache can't be cleared");
+                        name = self.fence.close(&name).await?;
+                    }
+                },
+            }
+        }
+    }
+}
+
+enum What<'a> {
+    All(&'a [Entry]),
+    /// What is older than a version.
+    Older(&'a [(Entry, i64)]),
 }
 
 #[async_trait]
 impl Cache for RedisCache {
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, CacheError> {
-        let mut connection = self.connection.clone();
-        let get = redis::cmd("GET").arg(self.key(key)).to_owned();
-        let there: Option<Vec<u8>> = self.ask(get.query_async(&mut connection)).await?;
-        Ok(there
-            .filter(|bytes| bytes.first() == Some(&b'v'))
-            .map(|bytes| Bytes::from(bytes).slice(1..)))
-    }
-
-    async fn claim(&self, key: &str, token: Uuid) -> Result<(), CacheError> {
-        let mut connection = self.connection.clone();
-        let mut call = self.claim.key(self.key(key));
-        call.arg(token.to_string()).arg(limits::CACHE_FILL.as_millis() as u64);
-        let claimed: i64 = self.ask(call.invoke_async(&mut connection)).await?;
-        if claimed == 1 {
-            Ok(())
-        } else {
-            Err(CacheError("the place is filled already".into()))
+    async fn look(&self, entry: Entry) -> Look {
+        match self.0.fence.look() {
+            Some(name) if name.state == State::Open => self.0.look(&name, entry).await.unwrap_or(Look::Bypass),
+            _ => Look::Bypass,
         }
     }
 
-    async fn fill(&self, key: &str, token: Uuid, value: Bytes) -> Result<(), CacheError> {
-        let mut connection = self.connection.clone();
-        let mut call = self.fill.key(self.key(key));
-        call.arg(token.to_string())
-            .arg(value.as_ref())
+    async fn fill(&self, claim: Claim, version: i64, value: Bytes) {
+        let Some(link) = self.0.line.present() else {
+            return;
+        };
+        let mut held = format!("{version:016}").into_bytes();
+        held.extend_from_slice(&value);
+        let mut call = self.0.scripts.fill.key(claim.key);
+        call.arg(claim.token.to_string())
+            .arg(held)
             .arg(limits::CACHE_TTL.as_millis() as u64);
-        self.ask(call.invoke_async::<i64>(&mut connection)).await.map(drop)
+        let ask = async |mut connection: MultiplexedConnection| call.invoke_async::<i64>(&mut connection).await;
+        // Only its token is replaced, and the generation is in its key: wherever it lands, it can't be wrong.
+        let _ = self.0.line.ask(&link, ask).await;
     }
 
-    async fn delete(&self, keys: &[String]) -> Result<(), CacheError> {
-        if keys.is_empty() {
+    async fn forget(&self, entries: &[Entry]) -> Result<(), Unsure> {
+        if entries.is_empty() {
             return Ok(());
         }
-        let mut connection = self.connection.clone();
-        let keys: Vec<String> = keys.iter().map(|key| self.key(key)).collect();
-        let delete = redis::cmd("DEL").arg(keys).to_owned();
-        self.ask(delete.query_async::<i64>(&mut connection)).await.map(drop)
+        self.0.settle(What::All(entries)).await
+    }
+
+    async fn outdate(&self, entries: &[(Entry, i64)]) -> Result<(), Unsure> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.0.settle(What::Older(entries)).await
+    }
+
+    async fn is_there(&self) -> bool {
+        match self.0.fence.look() {
+            Some(name) if name.state == State::Open => self.0.read(&name, "health").await.is_ok(),
+            _ => false,
+        }
     }
 }

@@ -139,7 +139,13 @@ impl Tools {
         let placed = items.iter().zip(&rows).filter(|(_, row)| row.seq.is_some());
         let rooms: HashSet<RoomId> = placed.map(|(item, _)| item.draft.room_id).collect();
         let entries: Vec<Entry> = rooms.into_iter().map(Entry::Newest).collect();
-        self.cache.written(&entries).await;
+        if let Err(unsure) = self.cache.written(&entries).await {
+            // It is committed, but a reader could still be answered without it: nothing is acknowledged, nor announced.
+            items
+                .into_iter()
+                .for_each(|item| item.settle(Settled::Refused(unsure.clone())));
+            return;
+        }
         for (item, row) in items.into_iter().zip(rows) {
             let settled = settled(&item.draft, row);
             if let Settled::Appended(event) = &settled {
