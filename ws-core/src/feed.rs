@@ -4,6 +4,7 @@
 //! The feed is called under its room's lock and delivers into bounded queues, so that what it decides and what sockets
 //! receive have one order. What it wants of others comes back as [`Wish`]es.
 
+mod ended;
 mod order;
 mod ring;
 mod sends;
@@ -19,6 +20,7 @@ use common::{
 };
 use db_api::types::{Draft, OpenedRoom};
 
+use ended::Ended;
 pub use ring::Encoded;
 use ring::Ring;
 pub use sends::Send;
@@ -45,14 +47,6 @@ pub enum Wish {
     Fetch(Seq),
     /// An event came early: look again in a moment with [`Feed::gap_due`].
     WatchGap,
-}
-
-/// Whose membership an event ends.
-fn ended_by(event: &Event) -> Option<UserId> {
-    match event {
-        Event::Member(member) if member.change.ends_membership() => Some(member.user_id),
-        _ => None,
-    }
 }
 
 struct Member<L> {
@@ -218,7 +212,8 @@ impl<L: Listener> Feed<L> {
     fn finish_join(&mut self, ws: WsId, joining: Joining<L>, opened: OpenedRoom) {
         // db-core found a member at its head; what came after that head is known here, or the client asks again.
         let newer = self.ring.after(opened.head_seq, self.position);
-        let Some(newer) = newer.filter(|newer| newer.iter().all(|entry| entry.ends != Some(joining.user))) else {
+        let goes_on = |entry: &ring::Entry| !entry.ends.is_some_and(|ended| ended.is_for(joining.user));
+        let Some(newer) = newer.filter(|newer| newer.iter().all(goes_on)) else {
             let problem = Problem::unavailable();
             joining.listener.ended(self.room);
             joining.listener.answer(self.error(joining.reference, None, problem));

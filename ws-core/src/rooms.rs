@@ -109,6 +109,8 @@ impl Rooms {
         if let Some(cell) = self.existing(room) {
             let wishes = cell.state.lock().feed.announced(event);
             self.fulfil(&cell, wishes);
+            // It may have been the last event for everybody here.
+            self.settle(cell);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use common::{Seq, event::Event};
 
-use super::{Encoded, Feed, Listener, Wish, ended_by, ring::Entry};
+use super::{Encoded, Ended, Feed, Listener, Wish, ring::Entry};
 use common::limits;
 
 impl<L: Listener> Feed<L> {
@@ -86,6 +86,7 @@ impl<L: Listener> Feed<L> {
             }
         }
         self.finish_joins();
+        self.forget_when_unheard();
         if self.held.is_empty() || self.fetching {
             Vec::new()
         } else {
@@ -105,10 +106,10 @@ impl<L: Listener> Feed<L> {
                 member.listener.event(&frame);
             }
         }
-        let ends = ended_by(&event);
-        if let Some(user) = ends {
+        let ends = Ended::by(&event);
+        if let Some(ended) = ends {
             // That frame was the last of the room for them.
-            let over = self.members.extract_if(|_, member| member.user == user);
+            let over = self.members.extract_if(|_, member| ended.is_for(member.user));
             over.for_each(|(_, member)| member.listener.ended(self.room));
         }
         self.ring.push(Entry { frame, ends });

@@ -3,10 +3,12 @@
 
 use std::collections::VecDeque;
 
-use common::{Seq, UserId, event::Event, limits};
+use common::{Seq, event::Event, limits};
 use db_api::types::OpenedRoom;
 use serde_json::value::RawValue;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::Ended;
 
 /// An event's frame as every member receives it; a clone shares the bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +24,8 @@ impl Encoded {
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub frame: Encoded,
-    /// Whose membership this event ends.
-    pub ends: Option<UserId>,
+    /// For whom this event is the last of the room.
+    pub ends: Option<Ended>,
 }
 
 /// Consecutive entries that end at the feed's position.

@@ -4,8 +4,8 @@ use std::{cell::RefCell, rc::Rc};
 
 use common::{
     Code, MessageId, SessionId, Timestamp,
-    event::{Content, MemberChange, MemberEvent, MessageEvent},
-    room::AccountRole,
+    event::{Content, MemberChange, MemberEvent, MessageEvent, RoomEvent, RoomEventChange},
+    room::{AccountRole, RoomChange},
     text::Body,
     token::Actor,
 };
@@ -48,7 +48,9 @@ impl Listener for Heard {
         self.push(serde_json::to_value(frame).unwrap());
     }
 
-    fn ended(&self, _: RoomId) {}
+    fn ended(&self, _: RoomId) {
+        self.0.borrow_mut().push("ended".into());
+    }
 
     fn history_changed(&self) {
         self.0.borrow_mut().push("history changed".into());
@@ -333,10 +335,53 @@ fn the_removal_is_the_last_that_its_user_hears() {
     feed.join(ws, user_id, late.clone(), None, false);
     feed.announced(removal);
     feed.announced(event(5));
-    assert_eq!(heard.take(), ["member 4"]);
+    assert_eq!(heard.take(), ["member 4", "ended"]);
     // This join was allowed before the removal, and answered after it.
     feed.opened(ws, Ok(opened(3, Vec::new())));
-    assert_eq!(late.take(), ["error unavailable"]);
+    assert_eq!(late.take(), ["ended", "error unavailable"]);
+}
+
+fn deletion(at: u64) -> Event {
+    Event::Room(RoomEvent {
+        room_id: room(),
+        seq: seq(at),
+        change: RoomEventChange::Deleted,
+        by: UserId(id(2)),
+        room: RoomChange::new(),
+    })
+}
+
+#[test]
+fn the_rooms_end_is_the_last_that_everybody_hears() {
+    let (mut feed, _, heard) = joined();
+    let other = Heard::default();
+    feed.join(WsId(id(6)), UserId(id(60)), other.clone(), None, false);
+    feed.opened(WsId(id(6)), Ok(opened(3, Vec::new())));
+    let (late_ws, late) = (WsId(id(7)), Heard::default());
+    feed.join(late_ws, UserId(id(61)), late.clone(), None, false);
+    // The end comes early, and waits for what stands before it.
+    feed.announced(deletion(5));
+    assert!(heard.take().is_empty());
+    feed.announced(event(4));
+    feed.announced(event(6));
+    assert_eq!(heard.take(), ["message 4", "room 5", "ended"]);
+    assert_eq!(other.take(), ["joined 3", "message 4", "room 5", "ended"]);
+    // This join was allowed before the end, and answered after it.
+    feed.opened(late_ws, Ok(opened(4, Vec::new())));
+    assert_eq!(late.take(), ["ended", "error unavailable"]);
+    assert!(feed.is_idle() && !feed.follows(), "nothing of it is compared any more");
+}
+
+#[test]
+fn an_end_whose_announcement_was_lost_is_found_by_the_heads() {
+    let (mut feed, _, heard) = joined();
+    assert!(matches!(
+        feed.compared(seq(4), LogId(id(9))).as_slice(),
+        [Wish::Fetch(_)]
+    ));
+    feed.fetched(Some((vec![deletion(4)], seq(4))));
+    assert_eq!(heard.take(), ["room 4", "ended"]);
+    assert!(!feed.follows());
 }
 
 #[test]
@@ -351,6 +396,6 @@ fn refusals_are_told_and_nothing_is_kept() {
     let (mut feed, ws, heard) = (Feed::new(room()), WsId(id(5)), Heard::default());
     feed.join(ws, UserId(id(50)), heard.clone(), None, false);
     feed.opened(ws, Err(Problem::new(Code::NotFound, "gone")));
-    assert_eq!(heard.take(), ["error not-found"]);
+    assert_eq!(heard.take(), ["ended", "error not-found"]);
     assert!(feed.is_idle());
 }
