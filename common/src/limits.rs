@@ -33,6 +33,8 @@ pub const IDEMPOTENCY_KEY_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// How long an invite is good: unless given, and at most.
 pub const INVITE_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 pub const INVITE_LIFE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Uses that an invite can be good for, where it has a bound.
+pub const INVITE_USES: u32 = 1_000_000_000;
 /// Members of a room above which `read` and `presence` are not sent round.
 pub const LIVELY_MEMBERS: u32 = 100;
 /// Characters of the opaque `chat-seen`.

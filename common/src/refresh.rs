@@ -27,7 +27,7 @@ const VERSION: u8 = 1;
 const SIGNED: usize = 1 + 16 + 16 + 8;
 const WHOLE: usize = SIGNED + 32;
 
-/// The server key of the MAC: 32 random bytes.
+/// The key of the MAC: 32 bytes that only db-core holds.
 #[derive(Clone)]
 pub struct RefreshKey([u8; 32]);
 

@@ -1,10 +1,3 @@
--- Whether one of a direct conversation's two people blocks the other. Asked in a statement behind the room's
--- lock, it holds at the write's own place.
-create function dm_is_blocked(room uuid) returns boolean language sql stable as $$
-    select exists (select 1 from members a join members b on b.room_id = a.room_id and b.user_id <> a.user_id
-        join blocks x on x.user_id = a.user_id and x.blocked_id = b.user_id where a.room_id = room)
-$$;
-
 -- Gives each draft of a batch the next place in its room's log, or says why not: a few statements for all of them, however
 -- many they are. The arrays run in parallel, one element a draft, in the order written.
 --
@@ -40,7 +33,7 @@ begin
                 when m.user_id is null then 'not-a-member-' || r.visibility
                 when known.sender_id = d.sender_id then 'repeated'
                 when known.sender_id is not null then 'conflict'
-                when r.kind = 'dm' and dm_is_blocked(r.id) then 'blocked'
+                when r.kind = 'dm' and dm_is_blocked(d.room_id, d.sender_id) then 'blocked'
                 when (r.encryption = 'none') <> (d.content ? 'message') then 'wrong-content'
                 when r.encryption = 'envelope' and not (d.content->'envelope'->>'epoch')::integer
                     between r.min_epoch and r.epoch then 'stale-epoch'

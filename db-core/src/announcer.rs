@@ -4,7 +4,11 @@
 use std::sync::Arc;
 
 use bus::{Announcement, Bus};
-use common::limits;
+use common::{
+    RoomId, UserId,
+    frame::{Notice, NoticeKind},
+    limits,
+};
 use tokio::sync::mpsc;
 
 #[derive(Clone)]
@@ -30,6 +34,16 @@ impl Announcer {
             }
         });
         Self(sender)
+    }
+
+    /// Tells a user something about one of their rooms.
+    pub fn notify(&self, user: UserId, kind: NoticeKind, room: RoomId) {
+        let notice = Notice {
+            kind,
+            room_id: Some(room),
+            session_id: None,
+        };
+        self.offer(Announcement::notice(user, notice));
     }
 
     pub fn offer(&self, announcement: Announcement) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bus::{Bus, MemoryBus, RedisBus};
-use common::refresh::RefreshKey;
+use common::server_key::ServerKey;
 use service::{
     CancellationToken, Common, Env, Faults, Listeners, Metrics,
     internal::{self, ready},
@@ -23,7 +23,7 @@ pub struct Config {
     pub redis_url: Option<String>,
     pub redis_prefix: String,
     pub registration: Registration,
-    pub refresh_key: RefreshKey,
+    pub server_key: ServerKey,
     pub service_keys: ServiceKeys,
 }
 
@@ -38,7 +38,7 @@ impl Config {
             redis_url: env.text("CHAT_REDIS_URL"),
             redis_prefix: env.text("CHAT_REDIS_PREFIX").unwrap_or_default(),
             registration: env.word("CHAT_REGISTRATION", &registrations, Registration::Open),
-            refresh_key: RefreshKey::new(env.key("CHAT_REFRESH_KEY")),
+            server_key: ServerKey::new(env.key("CHAT_SERVER_KEY")),
             service_keys: env.parsed_with("CHAT_SERVICE_KEYS", parse_keys).unwrap_or_default(),
         };
         env.finish()?;
@@ -77,7 +77,7 @@ impl Config {
             store,
             cache,
             bus: bus.unwrap_or(own_bus),
-            refresh_key: self.refresh_key.clone(),
+            server_key: self.server_key.clone(),
             registration: self.registration,
             metrics: metrics.clone(),
         };

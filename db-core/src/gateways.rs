@@ -105,7 +105,7 @@ impl Core {
     pub(crate) async fn do_heads(&self, call: Call, request: Heads) -> Result<HeadList, Refusal> {
         let ids: Vec<Uuid> = request.rooms.iter().map(|room| room.0).collect();
         let query = sqlx::query_as::<_, (Uuid, i64, Uuid, i64, i64)>(
-            "select id, head_seq, log_id, version, rules from rooms where id = any($1) and deleted_at is null",
+            "select id, head_seq, log_id, version, rules from rooms where id = any($1)",
         )
         .bind(ids)
         .fetch_all(self.store.pool());

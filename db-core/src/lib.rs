@@ -6,6 +6,7 @@ mod blocks;
 pub mod cache;
 mod committer;
 mod config;
+mod creation;
 mod dms;
 mod failures;
 mod gateways;
@@ -14,6 +15,7 @@ mod invites;
 mod log;
 mod markers;
 mod members;
+mod membership;
 mod messages;
 mod passwords;
 mod people;
@@ -31,8 +33,10 @@ use async_trait::async_trait;
 use bus::Bus;
 use common::{
     RoomId,
+    invite::InviteKey,
     refresh::RefreshKey,
     room::{Invite, Member, Message, Page, ReadMarker, Room, User},
+    server_key::ServerKey,
     token::Actor,
 };
 use db_api::{Answer, Call, DbApi, Refusal, Reply, Seen, types::*};
@@ -63,7 +67,7 @@ pub struct Parts {
     pub store: Store,
     pub cache: Arc<dyn Cache>,
     pub bus: Arc<dyn Bus>,
-    pub refresh_key: RefreshKey,
+    pub server_key: ServerKey,
     pub registration: Registration,
     pub metrics: Metrics,
 }
@@ -85,6 +89,7 @@ pub struct Core {
     passwords: Passwords,
     failures: Failures,
     refresh_key: RefreshKey,
+    invite_key: InviteKey,
     registration: Registration,
     latency: Family<Timed, Histogram>,
 }
@@ -115,7 +120,8 @@ impl Core {
             announcer,
             passwords: Passwords::new()?,
             failures: Failures::default(),
-            refresh_key: parts.refresh_key,
+            refresh_key: RefreshKey::new(parts.server_key.derive("chat.v1 refresh")),
+            invite_key: InviteKey::new(parts.server_key.derive("chat.v1 invite")),
             registration: parts.registration,
             latency: parts
                 .metrics

@@ -2,22 +2,24 @@
 
 use bus::Announcement;
 use common::{
-    LogId, MessageId, RoomId, UserId, cursor,
+    MessageId, RoomId, cursor,
     event::Event,
-    frame::{Notice, NoticeKind},
-    room::{Message, Page, Role, Room, Visibility},
+    frame::NoticeKind,
+    room::{Message, Page, Role, Room, RoomKind, Visibility},
 };
 use db_api::{
     Answer, Call, Refusal, Reply,
     types::{CreateRoom, InRoom, Paging, PublicRooms},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use service::minted;
 use sqlx::{Postgres, Transaction};
 use uuid::Uuid;
 
 use crate::{
     Core,
+    blocks::{hold, unblocked},
+    creation::{NewRoom, create},
     people::{like_start, next, page_limit, place},
     rows::{EventRow, MESSAGE, MessageRow, RoomRow},
     store::refuse,
@@ -30,8 +32,10 @@ const ROOM: &str = "r.id, r.log_id, r.kind, r.name, r.topic, r.visibility, r.enc
      (select count(*) from (select 1 from messages x where x.room_id = r.id and x.seq > m.read_seq \
         and x.sender_id <> $1 and x.deleted_at is null limit 1000) unread) unread_count, \
      (select count(*) from (select 1 from messages x where x.room_id = r.id and x.seq > m.read_seq \
-        and x.sender_id <> $1 and x.deleted_at is null and x.mentions <> '{}' and $1 = any(x.mentions) limit 1000) mentioned) mention_count \
-     from rooms r left join members m on m.room_id = r.id and m.user_id = $1";
+        and x.sender_id <> $1 and x.deleted_at is null and x.mentions <> '{}' and $1 = any(x.mentions) limit 1000) mentioned) mention_count, \
+     o.user_id peer_id, p.username peer_username, p.display_name peer_display_name \
+     from rooms r left join members m on m.room_id = r.id and m.user_id = $1 \
+     left join members o on r.kind = 'dm' and o.room_id = r.id and o.user_id <> $1 left join users p on p.id = o.user_id";
 
 /// A room's row under its lock: until the transaction ends nobody else writes to the room. What a write rests on is read
 /// after this, in statements of their own (consistency rule 1).
@@ -102,29 +106,41 @@ struct BySize(i32, Uuid);
 impl Core {
     pub(crate) async fn do_create_room(&self, call: Call, request: CreateRoom) -> Reply<Room> {
         let owner = self.actor(&call)?.user_id;
-        let (room, log) = (RoomId(minted::id()), LogId(minted::id()));
-        let mut others = request.member_ids.clone();
+        let mut others = request.member_ids;
         others.sort();
         others.dedup();
         others.retain(|user| *user != owner);
         let added = others.clone();
+        let mut members = vec![(owner, Role::Owner)];
+        members.extend(others.iter().map(|user| (*user, Role::Member)));
+        let room = RoomId(minted::id());
+        let new = NewRoom {
+            id: room,
+            kind: RoomKind::Room,
+            name: Some(request.name),
+            topic: request.topic,
+            visibility: request.visibility,
+            encryption: request.encryption,
+            by: owner,
+            members,
+        };
         let event = self
             .store
             .write(&call, move |pool| async move {
                 let mut tx = pool.begin().await.map_err(refuse)?;
-                let event = create(&mut tx, room, log, owner, &others, &request).await?;
+                let others: Vec<Uuid> = others.iter().map(|user| user.0).collect();
+                if !hold(&mut tx, &others).await? {
+                    return Err(Refusal::invalid("/memberIds", "names somebody who isn't there"));
+                }
+                unblocked(&mut tx, owner, &others).await?;
+                let event = create(&mut tx, &new).await?;
                 tx.commit().await.map_err(refuse)?;
                 Ok(event)
             })
             .await?;
         self.announcer.offer(Announcement::event(event));
         for user in added {
-            let notice = Notice {
-                kind: NoticeKind::RoomAdded,
-                room_id: Some(room),
-                session_id: None,
-            };
-            self.announcer.offer(Announcement::notice(user, notice));
+            self.announcer.notify(user, NoticeKind::RoomAdded, room);
         }
         Ok(Answer::written(self.room_of(&call, room).await?, self.seen()))
     }
@@ -256,58 +272,4 @@ impl Core {
             .map_err(refuse)?;
         row.ok_or(Refusal::NotFound)?.try_into()
     }
-}
-
-async fn create(
-    tx: &mut Transaction<'_, Postgres>,
-    room: RoomId,
-    log: LogId,
-    owner: UserId,
-    others: &[UserId],
-    request: &CreateRoom,
-) -> Result<Event, Refusal> {
-    let ids: Vec<Uuid> = others.iter().map(|user| user.0).collect();
-    let known: i64 = sqlx::query_scalar("select count(*) from users where id = any($1)")
-        .bind(&ids)
-        .fetch_one(&mut **tx)
-        .await
-        .map_err(refuse)?;
-    if known != ids.len() as i64 {
-        return Err(Refusal::invalid("/memberIds", "names somebody who isn't there"));
-    }
-    sqlx::query(
-        "insert into rooms (id, log_id, kind, name, topic, visibility, encryption, created_at, created_by, \
-         last_event_at, activity_at) \
-         select $1, $2, 'room', $3, $4, $5, $6, at, $7, at, at \
-         from date_trunc('milliseconds', clock_timestamp()) at",
-    )
-    .bind(room.0)
-    .bind(log.0)
-    .bind(request.name.as_str())
-    .bind(request.topic.as_ref().map(|topic| topic.as_str()))
-    .bind(request.visibility.as_str())
-    .bind(request.encryption.as_str())
-    .bind(owner.0)
-    .execute(&mut **tx)
-    .await
-    .map_err(refuse)?;
-    let role = |user: &UserId, role: Role| json!({"userId": user, "role": role});
-    let first = std::iter::once(role(&owner, Role::Owner)).chain(others.iter().map(|user| role(user, Role::Member)));
-    let detail = json!({"change": "created", "by": owner, "room": {
-        "name": request.name, "topic": request.topic, "visibility": request.visibility,
-        "encryption": request.encryption, "members": first.collect::<Vec<_>>(),
-    }});
-    let event = log_event(tx, room, "room", detail, 1 + others.len() as i32).await?;
-    sqlx::query(
-        "insert into members (room_id, user_id, role, joined_at, read_seq) \
-         select $1, u, case when u = $3 then 'owner' else 'member' end, r.created_at, r.head_seq \
-         from unnest($2::uuid[] || $3::uuid) u, rooms r where r.id = $1",
-    )
-    .bind(room.0)
-    .bind(&ids)
-    .bind(owner.0)
-    .execute(&mut **tx)
-    .await
-    .map_err(refuse)?;
-    Ok(event)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use common::{RoomId, UserId, limits};
 use db_api::{Call, Refusal};
 use serde::{Deserialize, Serialize};
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::{Core, cache::Entry, store::refuse};
@@ -31,6 +32,28 @@ impl Core {
             return Ok(());
         }
         self.member_now(call, room).await.map(drop)
+    }
+
+    /// A write that may change what is cached of a room. That is cleared before the answer, also before that of a request
+    /// that changes nothing any more: its first try may have died between its commit and this.
+    ///
+    /// # Errors
+    /// Those of `work`, and `Unavailable` as for any write.
+    pub(crate) async fn change_room<T, F>(
+        &self,
+        call: &Call,
+        room: RoomId,
+        work: impl FnOnce(PgPool) -> F + Send + 'static,
+    ) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Refusal>> + Send,
+    {
+        let done = self.store.write(call, work).await;
+        if !matches!(done, Err(Refusal::Unavailable { .. })) {
+            self.cache.written(&Entry::of_room(room)).await?;
+        }
+        done
     }
 
     /// With the counter of such changes, read in the same statement.

@@ -96,6 +96,10 @@ pub struct RoomRow {
     pub read_seq: Option<i64>,
     pub unread_count: i64,
     pub mention_count: i64,
+    /// The other one of a DM.
+    pub peer_id: Option<Uuid>,
+    pub peer_username: Option<String>,
+    pub peer_display_name: Option<String>,
 }
 
 impl RoomRow {
@@ -104,6 +108,12 @@ impl RoomRow {
     }
 
     pub fn into_room(self, last_message: Option<Message>) -> Result<Room, Refusal> {
+        let name = |text: Option<String>| text.unwrap_or_else(|| GONE.to_owned());
+        let peer = self.peer_id.map(|id| UserRow {
+            id,
+            username: name(self.peer_username),
+            display_name: name(self.peer_display_name),
+        });
         Ok(Room {
             id: RoomId(self.id),
             kind: RoomKind::parse(&self.kind).ok_or_else(|| none("kind"))?,
@@ -125,7 +135,7 @@ impl RoomRow {
             unread_count: count(self.unread_count),
             mention_count: count(self.mention_count),
             last_message,
-            peer: None,
+            peer: peer.map(User::try_from).transpose()?,
         })
     }
 }

@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use bus::{Bus, MemoryBus};
 use common::{
-    refresh::RefreshKey,
+    server_key::ServerKey,
     service_token::{Service, ServiceKey},
 };
 use db_api::{Call, DbApi, types::*};
@@ -41,7 +41,7 @@ pub async fn parts_on(url: &str, bus: Arc<dyn Bus>) -> Parts {
         store: Store::open(url).await.unwrap(),
         cache: Arc::new(MemoryCache::default()),
         bus,
-        refresh_key: RefreshKey::new([7; 32]),
+        server_key: ServerKey::new([7; 32]),
         registration: Registration::Open,
         metrics: Metrics::new("db", "test"),
     }

@@ -10,6 +10,11 @@ use common::{
 use db_api::{Call, DbApi, types::*};
 use service::minted;
 
+/// A call of somebody.
+pub fn of(actor: &Actor) -> Call {
+    Call::of(actor.clone())
+}
+
 pub fn seqs(events: &[Event]) -> Vec<u64> {
     events.iter().map(|event| event.seq().get()).collect()
 }

@@ -6,6 +6,8 @@
 pub mod actions;
 pub mod log;
 pub mod markers;
+pub mod people;
+pub mod rooms;
 pub mod sessions;
 
 /// Makes a test of each case, in a module of the given name. `$make` is a function that gives a fresh system.
@@ -21,9 +23,20 @@ macro_rules! on {
             log::batches_that_lock_rooms_in_opposite_orders_do_not_wait_for_each_other,
             log::at_once_one_message_is_written_once,
             log::sent_at_never_falls_and_the_cached_page_is_never_old,
+            log::a_membership_begins_and_ends_with_its_answer,
             log::a_gateway_opens_rooms_and_compares_heads,
             markers::a_marker_moves_forward_only_and_to_the_head_at_most,
             markers::counts_agree_over_devices_whatever_happens,
+            people::two_people_have_one_room,
+            people::a_dm_stays_as_it_is,
+            people::a_block_keeps_the_other_away,
+            people::nobody_is_added_behind_a_block,
+            rooms::who_may_do_what,
+            rooms::a_change_says_what_changed_and_none_takes_no_place,
+            rooms::the_last_owner_stays_one_unless_alone,
+            rooms::a_room_that_was_taken_away_is_nowhere,
+            rooms::an_invite_lets_in_as_many_as_it_says,
+            rooms::an_invite_ends_by_its_time_or_by_hand,
             sessions::a_refresh_chain_is_one_atomic_step,
         );
     };

@@ -188,3 +188,26 @@ pub async fn a_gateway_opens_rooms_and_compares_heads(db: Arc<dyn DbApi>) {
         .heads;
     assert_eq!(heads[0].head_seq.get(), 4);
 }
+
+/// What is cached of a room is cleared before the answer that ends or begins a membership.
+pub async fn a_membership_begins_and_ends_with_its_answer(db: Arc<dyn DbApi>) {
+    let (ada, bob) = (person(&*db, "ada").await, person(&*db, "bob").await);
+    let here = room(&*db, &ada, &[]).await;
+    let request = || History {
+        room_id: here.id,
+        place: Place::Newest,
+        limit: 50,
+    };
+    let named = || InRoomUser {
+        room_id: here.id,
+        user_id: bob.user_id,
+    };
+    for _ in 0..5 {
+        db.history(Call::of(ada.clone()), request()).await.unwrap();
+        let outside = db.history(Call::of(bob.clone()), request()).await;
+        assert!(matches!(outside, Err(Refusal::NotAMember { .. })), "{outside:?}");
+        db.add_member(Call::of(ada.clone()), named()).await.unwrap();
+        db.history(Call::of(bob.clone()), request()).await.unwrap();
+        db.remove_member(Call::of(ada.clone()), named()).await.unwrap();
+    }
+}

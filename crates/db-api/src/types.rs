@@ -406,7 +406,8 @@ pub struct Head {
     pub log_id: LogId,
 }
 
-/// Rooms that are gone are left out.
+/// Rooms that never were are left out; one that was taken away keeps its last head, so that a gateway that missed its end
+/// reads it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HeadList {

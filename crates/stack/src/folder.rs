@@ -78,7 +78,8 @@ impl Folder {
 pub struct Keys {
     /// Ed25519 private JWK.
     pub signing: String,
-    pub refresh: String,
+    /// Of which db-core derives the keys of refresh tokens and invites.
+    pub server: String,
     edge_auth: String,
     api_functions: String,
     ws_core: String,
@@ -100,7 +101,7 @@ impl Keys {
         };
         Ok(Self {
             signing: kept("signing.jwk", &new_signing_key)?,
-            refresh: kept("refresh.key", &secret)?,
+            server: kept("server.key", &secret)?,
             edge_auth: kept("edge-auth.key", &secret)?,
             api_functions: kept("api-functions.key", &secret)?,
             ws_core: kept("ws-core.key", &secret)?,

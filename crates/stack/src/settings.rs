@@ -60,7 +60,7 @@ impl Settings {
             ("CHAT_ISSUER", web),
             ("CHAT_POSTGRES_URL", self.postgres_url.clone()),
             ("CHAT_REGISTRATION", self.registration.clone()),
-            ("CHAT_REFRESH_KEY", keys.refresh.clone()),
+            ("CHAT_SERVER_KEY", keys.server.clone()),
             ("CHAT_SERVICE_KEYS", keys.services()),
             ("CHAT_SIGNING_KEY", keys.signing.clone()),
             ("CHAT_API_ORIGINS", origin(at.api)),

@@ -194,7 +194,7 @@ fn refusal(outcome: &str) -> Refusal {
             visibility: Visibility::Private,
         },
         "conflict" => Refusal::conflict("Somebody else's message has this id."),
-        "blocked" => Refusal::forbidden("One of the two blocks the other."),
+        "blocked" => Refusal::forbidden("One of you does not want to hear from the other."),
         "wrong-content" => Refusal::invalid(
             "/message",
             "is what a plaintext room takes; a sealed one takes `envelope`",
