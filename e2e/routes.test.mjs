@@ -2,14 +2,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as jose from "jose";
-import { assertProblem, at, http, person, room, say, uuid } from "./lib.mjs";
+import { PASSWORD, assertProblem, at, http, person, room, say, uuid } from "./lib.mjs";
 
 const { paths } = (await http("GET", "/api/openapi.json")).json;
 const OPEN = new Set(["/api/health", "/api/openapi.json"]);
-const routes = Object.entries(paths).flatMap(([path, methods]) =>
+const all = Object.entries(paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
 );
+const routes = all.filter(({ path }) => path.startsWith("/api/"));
 const named = routes.filter(({ path }) => !OPEN.has(path));
+// Who asks here need not be anybody yet: these have tests of their own.
+const auth = all.filter(({ path }) => !path.startsWith("/api/"));
+const entering = auth.filter(({ operation }) => operation.requestBody);
 const withBody = named.filter(({ operation }) => operation.requestBody);
 const fill = (path, ids) => path.replace(/\{(\w+)\}/g, (_, name) => ids[name] ?? uuid());
 const title = ({ method, path }) => `${method} ${path}`;
@@ -23,6 +27,11 @@ async function reader(who) {
 
 test("the description names the routes that there are", () => {
   assert.ok(named.length >= 16, String(named.length));
+  assert.deepEqual(auth.map(title).sort(), [
+    "GET /.well-known/jwks.json", "GET /auth/verify",
+    "POST /auth/login", "POST /auth/logout", "POST /auth/refresh", "POST /auth/register",
+  ]);
+  assert.equal(entering.length, 4);
   for (const { operation } of named) assert.ok(operation.responses["401"] && operation.responses["503"]);
 });
 
@@ -46,7 +55,7 @@ test("a token that may only read: 403 for all that changes something", async () 
 
 test("a page of somebody else's: 403 everywhere", async () => {
   const ada = await person("ada");
-  for (const route of routes) {
+  for (const route of all) {
     const answer = await http(route.method, fill(route.path, {}), { token: ada.token, headers: { origin: "https://evil.example" } });
     assertProblem(answer, 403, "forbidden");
   }
@@ -122,4 +131,52 @@ test("names and texts at their limits", async () => {
   }
   assert.equal((await ada.as("PATCH", "/api/me", { displayName: "x".repeat(64) })).status, 200);
   for (const displayName of ["", "x".repeat(65), "\u0000"]) assertProblem(await ada.as("PATCH", "/api/me", { displayName }), 400, "invalid-request");
+});
+
+/** An answer of `/auth`, which has to be one that the description tells of. */
+async function told(route, asked = {}) {
+  const answer = await http(route.method, route.path, asked);
+  assert.ok(route.operation.responses[answer.status], `${title(route)} does not tell of ${answer.status}`);
+  return answer;
+}
+
+test("/auth: bodies that are none, of another type, too large: 400, 415, 413", async () => {
+  for (const route of entering) {
+    const problems = ["{", "null", "7", '"text"', '{"username":7,"password":7,"refreshToken":7}', '{"username":"\\ud800","refreshToken":"\\ud800"}'];
+    for (const body of problems) {
+      const problem = assertProblem(await told(route, { body }), 400, "invalid-request");
+      assert.ok(problem.errors.length > 0, `${title(route)} ${body}`);
+    }
+    assertProblem(await told(route, { body: "{}", headers: { "content-type": "text/plain" } }), 415, "unsupported-media-type");
+    assertProblem(await told(route, { body: { padding: "x".repeat(70_000) } }), 413, "payload-too-large");
+  }
+});
+
+test("/auth: what is asked for is what is described", async () => {
+  const route = (name) => auth.find(({ path }) => path.endsWith(name));
+  const credentials = { username: `told-${Date.now() % 1e8}`, password: PASSWORD };
+  const fields = (answer) => Object.keys(answer.json).sort();
+  const session = ["accessToken", "expiresIn", "tokenType", "user"];
+  const registered = await told(route("/register"), { body: { ...credentials, tokenDelivery: "body" } });
+  assert.deepEqual(fields(registered), [...session, "refreshToken"].sort());
+  assertProblem(await told(route("/register"), { body: credentials }), 409, "conflict");
+  const login = await told(route("/login"), { body: credentials });
+  assert.deepEqual(fields(login), session);
+  assert.ok(login.headers.get("set-cookie"));
+  assertProblem(await told(route("/login"), { body: { ...credentials, password: "not the password" } }), 401, "invalid-credentials");
+  const { accessToken: token, refreshToken } = registered.json;
+  assert.equal((await told(route("/refresh"), { body: { refreshToken } })).status, 200);
+  assertProblem(await told(route("/refresh")), 401, "unauthenticated");
+  assert.deepEqual(fields(await told(route("/verify"), { token })), ["exp", "role", "scopes", "sid", "sub"]);
+  for (const bad of [undefined, "a.b.c"]) assertProblem(await told(route("/verify"), { token: bad }), 401, "unauthenticated");
+  assert.equal((await told(route("/logout"), { token })).status, 204);
+  assertProblem(await told(route("/logout"), { token: "a.b.c" }), 401, "unauthenticated");
+  assert.equal((await told(route("/jwks.json"))).json.keys[0].kty, "OKP");
+});
+
+test("/auth: another method is no route", async () => {
+  for (const { method, path } of auth) {
+    assertProblem(await http(method === "GET" ? "POST" : "GET", path), 404, "not-found");
+    assertProblem(await http("DELETE", path), 404, "not-found");
+  }
 });

@@ -1,6 +1,7 @@
 //! api-functions: the public HTTP API as one router (contract, section 3). A handler extracts, makes one call to db-core,
 //! answers. The router knows no server, so that the same one runs as a plain server and as a Lambda function.
 
+mod auth;
 mod caller;
 mod config;
 mod log;
@@ -41,7 +42,7 @@ impl Api {
     }
 }
 
-/// Every route, with its description: what is not described can't be served.
+/// Every route, with its description: what is not described can't be served. The description tells of `/auth` too.
 fn described() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(openapi::base())
         .merge(openapi::router())

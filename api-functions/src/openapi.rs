@@ -6,34 +6,53 @@ use db_api::{Call, types::Nothing};
 use serde::Serialize;
 use utoipa::{
     IntoResponses, OpenApi, ToSchema,
-    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    openapi::{
+        RefOr, Required,
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{Api, caller::Answered};
+use crate::{Api, auth, caller::Answered};
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Distributed chat: HTTP API", description = "The public contract, section 3.", license(name = "MIT", identifier = "MIT")),
+    info(title = "Distributed chat: HTTP API", description = "The public contract, sections 2 and 3.", license(name = "MIT", identifier = "MIT")),
     servers((url = "/", description = "The one origin")),
     security(("bearer" = [])),
+    paths(auth::register, auth::login, auth::refresh, auth::logout, auth::verify, auth::published_keys),
     components(schemas(ProblemBody)),
-    modifiers(&Bearer)
+    modifiers(&Schemes, &OptionalBodies)
 )]
 struct Description;
 
-struct Bearer;
+/// The ways to say who asks.
+struct Schemes;
 
-impl utoipa::Modify for Bearer {
+impl utoipa::Modify for Schemes {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        let scheme = HttpBuilder::new()
+        let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
             .build();
-        openapi
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        let cookie = ApiKeyValue::with_description("chat_refresh", "Taken from our own pages alone: with an `Origin`");
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        components.add_security_scheme("refresh", SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
+    }
+}
+
+/// A browser sends no body where its cookie says it all; one that is `null` is still none.
+struct OptionalBodies;
+
+impl utoipa::Modify for OptionalBodies {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        for path in ["/auth/refresh", "/auth/logout"] {
+            let operation = openapi.paths.paths.get_mut(path).and_then(|item| item.post.as_mut());
+            if let Some(RefOr::T(body)) = operation.and_then(|operation| operation.request_body.as_mut()) {
+                body.required = Some(Required::False);
+            }
+        }
     }
 }
 
@@ -104,6 +123,29 @@ problems!(
         NotFound = 404 "`not-found`",
         Conflict = 409 "`conflict`, `stale-epoch`",
         Limited = 429 "`rate-limited`",
+        Internal = 500 "`internal`",
+        Unavailable = 503 "`unavailable`"
+    }
+);
+
+problems!(
+    /// What a call that asks for a session, or gives one up, can be refused with whoever asks.
+    Entering {
+        Invalid = 400 "`invalid-request`",
+        Forbidden = 403 "`forbidden`",
+        TooLarge = 413 "`payload-too-large`",
+        MediaType = 415 "`unsupported-media-type`",
+        Limited = 429 "`rate-limited`",
+        Internal = 500 "`internal`",
+        Unavailable = 503 "`unavailable`"
+    }
+);
+
+problems!(
+    /// What the look at a token can be refused with.
+    Verifying {
+        Unauthenticated = 401 "`unauthenticated`, `token-expired`",
+        Forbidden = 403 "`forbidden`",
         Internal = 500 "`internal`",
         Unavailable = 503 "`unavailable`"
     }

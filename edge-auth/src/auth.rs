@@ -6,60 +6,19 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use common::{
-    Problem, limits,
-    text::{DeviceName, DisplayName, IdempotencyKey, Password, Typed, Username},
-    token::Scope,
-};
+use common::{Problem, limits, text::IdempotencyKey};
 use db_api::{
     Call,
     types::{Login, Logout, Refresh, Register},
 };
 use http::{HeaderMap, StatusCode, header};
-use http_contract::{Body, Caller, ClientAddress, Refused, headers};
-use serde::{Deserialize, Serialize};
+use http_contract::{
+    Body, Caller, ClientAddress, Refused,
+    auth::{Delivery, LoginBody, RefreshBody, RegisterBody, Verified},
+    headers,
+};
 
-use crate::{Edge, cookie, jwks, session::Delivery};
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RegisterBody {
-    username: Username,
-    password: Password,
-    #[serde(default)]
-    display_name: Option<DisplayName>,
-    #[serde(default)]
-    token_delivery: Delivery,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct LoginBody {
-    username: Typed,
-    password: Typed,
-    #[serde(default)]
-    device: Option<DeviceName>,
-    #[serde(default)]
-    token_delivery: Delivery,
-    #[serde(default)]
-    scopes: Option<Vec<Scope>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase")]
-struct RefreshBody {
-    #[serde(default)]
-    refresh_token: Option<Typed>,
-}
-
-#[derive(Serialize)]
-struct Verified {
-    sub: common::UserId,
-    sid: common::SessionId,
-    role: common::room::AccountRole,
-    scopes: Vec<Scope>,
-    exp: i64,
-}
+use crate::{Edge, cookie, jwks};
 
 pub fn router(edge: Edge) -> Router {
     Router::new()

@@ -6,35 +6,16 @@ use axum::{
 };
 use common::{
     Problem, limits,
-    room::User,
     token::{self, Actor, CLIENT_ID, Claims},
 };
 use db_api::types::SessionGrant;
 use http::{HeaderMap, StatusCode, header};
-use http_contract::Refused;
-use serde::{Deserialize, Serialize};
+use http_contract::{
+    Refused,
+    auth::{Delivery, Session},
+};
 
 use crate::{Edge, cookie};
-
-/// How a session's refresh token reaches its owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum Delivery {
-    #[default]
-    Cookie,
-    Body,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Session {
-    user: User,
-    access_token: String,
-    token_type: &'static str,
-    expires_in: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refresh_token: Option<String>,
-}
 
 impl Edge {
     /// # Errors

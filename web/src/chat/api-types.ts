@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/.well-known/jwks.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The public keys of access tokens (RFC 7517); they may be kept for five minutes. */
+        get: operations["published_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/health": {
         parameters: {
             query?: never;
@@ -263,10 +280,100 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/auth/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A session of an account. */
+        post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends the session of a refresh token or of an access token; also when it has ended already. */
+        post: operations["logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/refresh": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Spends a refresh token for the next one, which is delivered as this one came. */
+        post: operations["refresh"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes an account, and a first session of it. */
+        post: operations["register"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/auth/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What my access token says. */
+        get: operations["verify"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description An account's role in the whole system.
+         * @enum {string}
+         */
+        AccountRole: "user" | "admin";
         AddMemberBody: {
             userId: components["schemas"]["UserId"];
         };
@@ -304,6 +411,8 @@ export interface components {
          * @description A device that holds keys.
          */
         DeviceId: string;
+        /** @description What a person calls the device of a login. */
+        DeviceName: string;
         /** @description 1-64 characters, not only white space. */
         DisplayName: string;
         EditedEvent: components["schemas"]["Content"] & {
@@ -368,11 +477,24 @@ export interface components {
             /** @description `ok`, `degraded` (slower, nothing is lost), or `unavailable` (no writes). */
             status: string;
         };
+        /** @description The published set of keys. */
+        Jwks: {
+            keys: components["schemas"]["PublicJwk"][];
+        };
         /**
          * Format: uuid
          * @description One history of a room's log; a restore from a backup gives new ones.
          */
         LogId: string;
+        LoginBody: {
+            /** @description What the person calls the device. */
+            device?: components["schemas"]["DeviceName"];
+            password: components["schemas"]["Typed"];
+            /** @description A part of the account's scopes, for programs that only read; all of them unless given. */
+            scopes?: components["schemas"]["Scope"][];
+            tokenDelivery?: components["schemas"]["TokenDelivery"];
+            username: components["schemas"]["Typed"];
+        };
         Member: {
             displayName: components["schemas"]["DisplayName"];
             joinedAt: components["schemas"]["Timestamp"];
@@ -475,6 +597,8 @@ export interface components {
             }[];
             nextCursor?: string | null;
         };
+        /** @description 10-256 characters after NFKC (Unicode Standard Annex 15). */
+        Password: string;
         /** @enum {string} */
         Presence: "online" | "away" | "offline";
         /** @description Problem details (RFC 9457). */
@@ -487,6 +611,15 @@ export interface components {
             status: number;
             title: string;
             type: string;
+        };
+        /** @description A public key as it stands in the JWKS. */
+        PublicJwk: {
+            alg?: string | null;
+            crv: string;
+            kid: string;
+            kty: string;
+            use?: string | null;
+            x: string;
         };
         Reaction: {
             /** Format: int32 */
@@ -504,6 +637,16 @@ export interface components {
         };
         /** @enum {string} */
         ReactionOp: "added" | "removed";
+        /** @description The refresh token of a program; a browser's comes as a cookie. */
+        RefreshBody: {
+            refreshToken?: components["schemas"]["Typed"];
+        };
+        RegisterBody: {
+            displayName?: components["schemas"]["DisplayName"];
+            password: components["schemas"]["Password"];
+            tokenDelivery?: components["schemas"]["TokenDelivery"];
+            username: components["schemas"]["Username"];
+        };
         /**
          * @description A member's role in one room, the least first.
          * @enum {string}
@@ -552,6 +695,11 @@ export interface components {
         RoomKind: "room" | "dm";
         /** @description 1-80 characters, not only white space. */
         RoomName: string;
+        /**
+         * @description What a token allows.
+         * @enum {string}
+         */
+        Scope: "chat:read" | "chat:write";
         /** @description Exactly one of `message` and `envelope`. */
         SendBody: {
             envelope?: components["schemas"]["Envelope"];
@@ -565,14 +713,40 @@ export interface components {
          * @description A place in a room's log, from 1, without gaps. 0 stands before the first.
          */
         Seq: number;
+        /** @description A login's answer. */
+        Session: {
+            accessToken: string;
+            /**
+             * Format: int64
+             * @description Seconds that the access token is good for.
+             */
+            expiresIn: number;
+            /** @description Only where the request asked for it in the body. */
+            refreshToken?: string;
+            /** @description `Bearer`. */
+            tokenType: string;
+            user: components["schemas"]["User"];
+        };
+        /**
+         * Format: uuid
+         * @description A login; named `sid` in tokens.
+         */
+        SessionId: string;
         /**
          * Format: date-time
          * @description Milliseconds since the Unix epoch. Times that come from a clock are rounded down to the millisecond once, at the
          *     clock, so that a stored time equals the time that was answered.
          */
         Timestamp: string;
+        /**
+         * @description How a session's refresh token reaches its owner.
+         * @enum {string}
+         */
+        TokenDelivery: "cookie" | "body";
         /** @description At most 500 characters, maybe none. */
         Topic: string;
+        /** @description What someone typed to be compared with what is stored: it need not be possible, only text that can be stored. */
+        Typed: string;
         UpdateMeBody: {
             displayName?: components["schemas"]["DisplayName"];
         };
@@ -589,6 +763,18 @@ export interface components {
         UserId: string;
         /** @description 3-32 of `a-z 0-9 _ . -`, case-folded. */
         Username: string;
+        /** @description What a good access token says. */
+        Verified: {
+            /**
+             * Format: int64
+             * @description Seconds since the epoch.
+             */
+            exp: number;
+            role: components["schemas"]["AccountRole"];
+            scopes: components["schemas"]["Scope"][];
+            sid: components["schemas"]["SessionId"];
+            sub: components["schemas"]["UserId"];
+        };
         /** @enum {string} */
         Visibility: "public" | "private";
         /**
@@ -605,6 +791,25 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    published_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Jwks"];
+                };
+            };
+        };
+    };
     health: {
         parameters: {
             query?: never;
@@ -2201,6 +2406,450 @@ export interface operations {
             };
             /** @description `rate-limited` */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoginBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    /** @description The refresh token, unless it is wanted in the body */
+                    "set-cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description `invalid-request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-credentials` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate-limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RefreshBody"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    /** @description Takes the cookie away */
+                    "set-cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`, `token-expired` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate-limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    refresh: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Unguessable, of this token alone: a lost answer is asked for again with the key of the first try */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RefreshBody"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    /** @description The next refresh token, if this one came as a cookie */
+                    "set-cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description `invalid-request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate-limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    register: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegisterBody"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    /** @description The refresh token, unless it is wanted in the body */
+                    "set-cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description `invalid-request` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: the name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large` */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate-limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal` */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Verified"];
+                };
+            };
+            /** @description `unauthenticated`, `token-expired` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden` */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

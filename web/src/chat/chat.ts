@@ -1,5 +1,5 @@
 // The state of the page: rooms, logs, what was sent and not yet acknowledged. Components subscribe and draw.
-import { words, type Message, type Page, type Room, type User } from "./http";
+import { words, type Credentials, type Message, type Page, type Room, type User } from "./http";
 import { apply, insert, startLog, type DurableEvent, type RoomLog } from "./log";
 import { Account } from "./session";
 import { EMPTY, type Sending, type State } from "./state";
@@ -38,7 +38,7 @@ export class Chat {
     }
   }
 
-  async signIn(route: "login" | "register", credentials: Record<string, string>): Promise<void> {
+  async signIn(route: "login" | "register", credentials: Credentials): Promise<void> {
     await this.account.enter(route, credentials);
     await this.enter();
   }

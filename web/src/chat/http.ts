@@ -4,6 +4,8 @@ import type { components } from "./api-types";
 export type Room = components["schemas"]["Room"];
 export type Message = components["schemas"]["Message"];
 export type User = components["schemas"]["User"];
+export type Session = components["schemas"]["Session"];
+export type Credentials = components["schemas"]["RegisterBody"] & components["schemas"]["LoginBody"];
 
 export interface Page<T> {
   items: T[];

@@ -1,11 +1,5 @@
 // Who is signed in. The access token lives in memory alone; the refresh token is a cookie that no script sees.
-import { Problem, request, type User } from "./http";
-
-export interface Session {
-  user: User;
-  accessToken: string;
-  expiresIn: number;
-}
+import { Problem, request, type Credentials, type Session, type User } from "./http";
 
 const KEY = "chat.refresh-key";
 const SIGNED_IN = "chat.signed-in";
@@ -46,7 +40,7 @@ export class Account {
     }
   }
 
-  async enter(route: "login" | "register", credentials: Record<string, string>): Promise<void> {
+  async enter(route: "login" | "register", credentials: Credentials): Promise<void> {
     this.keep(await request<Session>(`/auth/${route}`, { method: "POST", body: credentials }));
     // A key of an earlier session says nothing about this one's token.
     localStorage.removeItem(KEY);
