@@ -4,14 +4,15 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
+    time::Duration,
 };
 
 use anyhow::{Context, ensure};
-use local_servers::{Postgres, Redis};
+use local_servers::{Postgres, Redis, bound};
 
 use crate::{
     dependencies, licences,
-    run::{Ended, program, step},
+    run::{Ended, program, root, step},
     tally, wasm,
 };
 
@@ -96,28 +97,28 @@ fn rust() -> anyhow::Result<Ended> {
 fn end_to_end(topology: &str) -> anyhow::Result<Vec<Ended>> {
     let scratch = Scratch::new(topology)?;
     let stack = env::current_exe()?.with_file_name("stack");
-    let up = |command: &str| {
-        let mut call = program(stack.to_str().unwrap_or_default(), "", &[command, "--data"]);
-        call.arg(&scratch.0);
-        call
-    };
-    let started = up("up")
-        .args(["--port", "0", "--detach", "--topology", topology])
-        .status();
-    ensure!(
-        started.context("cannot run the stack")?.success(),
-        "the stack did not start as {topology}"
-    );
-    let steps = suites(topology, &scratch.0);
-    let stopped = up("down").status()?;
-    ensure!(stopped.success(), "the stack did not stop");
+    // Not detached: who interrupts the tests ends it too.
+    let mut running = bound(&stack, "TERM")
+        .args(["up", "--port", "0", "--topology", topology, "--data"])
+        .arg(&scratch.0)
+        .current_dir(root())
+        .spawn()
+        .context("cannot run the stack")?;
+    let endpoints = scratch.0.join("endpoints.json");
+    while !endpoints.exists() {
+        ensure!(running.try_wait()?.is_none(), "the stack did not start as {topology}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let steps = suites(topology, &endpoints);
+    let stopped = Command::new(&stack).args(["down", "--data"]).arg(&scratch.0).status()?;
+    ensure!(stopped.success() && running.wait()?.success(), "the stack did not stop");
     steps
 }
 
-fn suites(topology: &str, folder: &Path) -> anyhow::Result<Vec<Ended>> {
+fn suites(topology: &str, endpoints: &Path) -> anyhow::Result<Vec<Ended>> {
     let suite = |script: &str, name: String| {
         let mut command = npm("e2e", script);
-        command.env("CHAT_ENDPOINTS", folder.join("endpoints.json"));
+        command.env("CHAT_ENDPOINTS", endpoints);
         step(&name, command)
     };
     Ok(vec![

@@ -1,6 +1,7 @@
 //! Private servers for a development stack or a test run: found on the machine, started in a folder of their own, stopped
 //! with whoever started them. Nothing here is for production.
 
+mod account;
 mod postgres;
 mod process;
 mod redis;
@@ -8,7 +9,7 @@ mod redis;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 pub use postgres::Postgres;
-pub use process::{is_alive, stop};
+pub use process::{bound, is_alive, stop};
 pub use redis::Redis;
 
 /// 256 random bits that are safe in a URL and in a file.

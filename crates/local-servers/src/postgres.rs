@@ -13,7 +13,8 @@ use anyhow::{Context, bail, ensure};
 use rustix::process::Signal;
 
 use crate::{
-    process::{await_ready, free_port, is_alive, is_root, on_path, stop},
+    account::RunAs,
+    process::{await_ready, free_port, is_alive, on_path, stop},
     secret,
 };
 
@@ -29,18 +30,6 @@ pub struct Postgres {
     url: String,
 }
 
-/// Whom the server runs as: Postgres refuses root.
-#[derive(Clone, Copy)]
-enum RunAs {
-    Myself,
-    User {
-        uid: u32,
-        gid: u32,
-    },
-    /// Root, shown to Postgres as somebody else, where no other user can reach the folder.
-    Mapped,
-}
-
 impl Postgres {
     /// Starts the Postgres of a folder, which is made when there is none.
     ///
@@ -51,7 +40,7 @@ impl Postgres {
         let folder = folder.canonicalize()?;
         let programs = find()?;
         let (data, log) = (folder.join("data"), folder.join("postgres.log"));
-        let run_as = run_as(&folder)?;
+        let run_as = RunAs::on(&programs, &folder, &data)?;
         let password = password(&folder)?;
         if !data.join("PG_VERSION").exists() {
             initialise(&programs, &folder, &data, &password, run_as)?;
@@ -125,52 +114,6 @@ fn version(bin: &Path) -> anyhow::Result<u32> {
     number.with_context(|| format!("{} does not tell its version: {text}", bin.display()))
 }
 
-fn run_as(folder: &Path) -> anyhow::Result<RunAs> {
-    if !is_root() {
-        return Ok(RunAs::Myself);
-    }
-    let accounts = fs::read_to_string("/etc/passwd").context("cannot read /etc/passwd")?;
-    let account = |name: &str| {
-        let line = accounts.lines().find(|line| line.split(':').next() == Some(name))?;
-        let mut fields = line.split(':').skip(2);
-        Some(RunAs::User {
-            uid: fields.next()?.parse().ok()?,
-            gid: fields.next()?.parse().ok()?,
-        })
-    };
-    let Some(user) = account("postgres").or_else(|| account("nobody")) else {
-        return Ok(RunAs::Mapped);
-    };
-    let mut look = command(Path::new("test"), user);
-    let reachable = look.arg("-x").arg(folder).status().is_ok_and(|status| status.success());
-    Ok(if reachable { user } else { RunAs::Mapped })
-}
-
-fn command(program: &Path, run_as: RunAs) -> Command {
-    match run_as {
-        RunAs::Myself => Command::new(program),
-        RunAs::User { uid, gid } => {
-            let mut command = Command::new(program);
-            command.uid(uid).gid(gid);
-            command
-        }
-        RunAs::Mapped => {
-            let mut command = Command::new("unshare");
-            command
-                .args(["--user", "--map-user=65534", "--map-group=65534", "--"])
-                .arg(program);
-            command
-        }
-    }
-}
-
-fn give(path: &Path, run_as: RunAs) -> anyhow::Result<()> {
-    if let RunAs::User { uid, gid } = run_as {
-        std::os::unix::fs::chown(path, Some(uid), Some(gid))?;
-    }
-    Ok(())
-}
-
 fn password(folder: &Path) -> anyhow::Result<String> {
     let file = folder.join("password");
     if !file.exists() {
@@ -188,9 +131,10 @@ fn initialise(bin: &Path, folder: &Path, data: &Path, password: &str, run_as: Ru
     fs::set_permissions(&making, fs::Permissions::from_mode(0o700))?;
     fs::write(&words, password)?;
     fs::set_permissions(&words, fs::Permissions::from_mode(0o600))?;
-    give(&making, run_as)?;
-    give(&words, run_as)?;
-    let output = command(&bin.join("initdb"), run_as)
+    run_as.give(&making)?;
+    run_as.give(&words)?;
+    let output = run_as
+        .command(&bin.join("initdb"))
         .args([
             "--username=chat",
             "--encoding=UTF8",
@@ -241,7 +185,8 @@ fn launch(bin: &Path, data: &Path, log: &Path, password: &str, run_as: RunAs) ->
         "max_connections=200",
         "jit=off",
     ];
-    let mut child = command(&bin.join("postgres"), run_as)
+    let mut child = run_as
+        .command(&bin.join("postgres"))
         .arg("-D")
         .arg(data)
         .args(["-p", &port.to_string()])

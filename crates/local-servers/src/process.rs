@@ -4,7 +4,7 @@ use std::{
     env,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::Child,
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -23,6 +23,20 @@ pub fn on_path(name: &str) -> Option<PathBuf> {
 
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
+}
+
+/// A program whose process is sent a signal when the thread that starts it ends, however abruptly: nothing outlives a
+/// `kill -9` of whoever started it. Where the machine has no `setpriv` that can do so, it is the program alone.
+pub fn bound(program: &Path, signal: &str) -> Command {
+    let binding = ["--pdeathsig", signal, "--"];
+    let mut setpriv = Command::new("setpriv");
+    let able = setpriv.args(binding).arg("true").stderr(Stdio::null()).status();
+    if !able.is_ok_and(|status| status.success()) {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(binding).arg(program);
+    command
 }
 
 fn pid(number: u32) -> Option<Pid> {

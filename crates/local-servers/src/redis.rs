@@ -6,7 +6,7 @@ use std::{
     net::TcpStream,
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     time::Duration,
 };
 
@@ -14,7 +14,7 @@ use anyhow::{Context, anyhow};
 use rustix::process::Signal;
 
 use crate::{
-    process::{await_ready, free_port, on_path, stop},
+    process::{await_ready, bound, free_port, on_path, stop},
     secret,
 };
 
@@ -48,7 +48,7 @@ impl Redis {
         fs::write(&config, settings)?;
         fs::set_permissions(&config, fs::Permissions::from_mode(0o600))?;
         let file = fs::File::create(&log)?;
-        let mut child = Command::new(program)
+        let mut child = bound(&program, "TERM")
             .arg(&config)
             .process_group(0)
             .stdin(Stdio::null())

@@ -6,7 +6,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     os::fd::OwnedFd,
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     time::Duration,
 };
 
@@ -206,7 +206,7 @@ impl Place {
     /// The sockets are the process's alone: this one's copies are closed after the start.
     fn launch(&mut self, folder: &Folder, public: TcpListener, internal: TcpListener) -> anyhow::Result<()> {
         let log = folder.log(&self.name)?;
-        let mut command = Command::new(&self.program);
+        let mut command = local_servers::bound(&self.program, "TERM");
         let inherited = std::env::vars().filter(|(name, _)| !name.starts_with("CHAT_") || name == "CHAT_LOG");
         command
             .env_clear()
