@@ -1,9 +1,9 @@
 //! Compiles what runs at the edge to wasm32, so that nothing native creeps into it. The standard library for it comes from
-//! rustup; where that can't be had, it is built from Debian's packages of the compiler and its sources.
+//! rustup; where that can't be had, it is built from Debian's packages of the compiler and its sources. `./dev` installs either.
 
 use std::{env, fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
-use anyhow::bail;
+use anyhow::{bail, ensure};
 
 use crate::run::{Ended, program, root, step};
 
@@ -20,7 +20,7 @@ const PACKAGES: [&str; 10] = [
     "http-contract",
     "-p",
 ];
-const DEBIAN: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
+const DEBIAN: &str = "rustc-web cargo-web rust-web-src";
 /// Where Debian's packages put things.
 const CARGO: &str = "/usr/bin/cargo";
 const RUSTC: &str = "/usr/bin/rustc";
@@ -30,13 +30,6 @@ fn compile() -> Command {
     let mut command = program("cargo", "", &PACKAGES);
     command.arg("edge-auth").args(["--target", TARGET]);
     command
-}
-
-fn succeeds(name: &str, arguments: &[&str]) -> bool {
-    Command::new(name)
-        .args(arguments)
-        .output()
-        .is_ok_and(|output| output.status.success())
 }
 
 fn has_target() -> bool {
@@ -59,38 +52,17 @@ pub fn check() -> anyhow::Result<()> {
 }
 
 /// # Errors
-/// When there is no compiler for wasm32: what to install is named.
+/// When there is no standard library for wasm32: what to install is named.
 pub fn run() -> anyhow::Result<Ended> {
-    if has_target() || succeeds("rustup", &["target", "add", TARGET]) {
+    if has_target() {
         return step("wasm32", compile());
     }
-    if !Path::new(CARGO).exists() || !Path::new(SOURCES).exists() {
-        install()?;
-    }
+    ensure!(
+        [CARGO, RUSTC, SOURCES].iter().all(|path| Path::new(path).exists()),
+        "nothing here compiles to {TARGET}; `rustup target add {TARGET}`, or as root: \
+         apt-get install --no-install-recommends {DEBIAN}"
+    );
     step("wasm32 (standard library from Debian's sources)", from_debian()?)
-}
-
-fn install() -> anyhow::Result<()> {
-    let named = format!("apt-get install --no-install-recommends {}", DEBIAN.join(" "));
-    let is_root = fs::metadata("/proc/self")
-        .map(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0)
-        .unwrap_or(false);
-    if !is_root {
-        bail!("rustup has no {TARGET} here; `rustup target add {TARGET}`, or as root: {named}");
-    }
-    let _ = succeeds("apt-get", &["update", "-qq"]);
-    let arguments = ["install", "-y", "-qq", "--no-install-recommends"];
-    let installed = Command::new("apt-get")
-        .args(arguments)
-        .args(DEBIAN)
-        .output()?
-        .status
-        .success();
-    if installed {
-        Ok(())
-    } else {
-        bail!("cannot install what compiles to {TARGET}; try: {named}")
-    }
 }
 
 /// Debian's compiler under the names that cargo expects, building the standard library along.
