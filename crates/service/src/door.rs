@@ -117,7 +117,7 @@ async fn pass(State(door): State<Door>, mut request: Request, next: Next) -> Res
         route,
         status,
         latency_ms = took.as_secs_f64() * 1000.0,
-        code = code.as_deref().unwrap_or_default(),
+        code = code.as_deref(),
         "answered a request"
     );
     let mut response = problem::with_request_id(response, &id);

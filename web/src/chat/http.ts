@@ -51,8 +51,16 @@ export async function request<T>(
   const answer: unknown =
     text && response.headers.get("content-type")?.includes("json") ? JSON.parse(text) : undefined;
   if (response.ok) return answer as T;
-  const problem = (answer ?? {}) as { code?: string; detail?: string };
-  throw new Problem(response.status, problem.code ?? "internal", problem.detail ?? response.statusText);
+  const problem = (answer ?? {}) as Partial<components["schemas"]["Problem"]>;
+  throw new Problem(response.status, problem.code ?? "internal", detail(problem) ?? response.statusText);
+}
+
+/** In words for people: of `/displayName` that it "is too long" becomes "Display name is too long." */
+function detail(problem: Partial<components["schemas"]["Problem"]>): string | undefined {
+  const wrong = problem.errors?.[0];
+  const name = wrong?.pointer.replace(/^[/?]/, "").replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  if (!wrong || !name) return problem.detail;
+  return `${name.charAt(0).toUpperCase()}${name.slice(1)} ${wrong.detail}.`;
 }
 
 export function words(error: unknown): string {
