@@ -33,7 +33,7 @@ test("unknown routes, methods, paths and origins", async () => {
   }
   assertProblem(await ada.as("DELETE", "/api/me"), 404, "not-found");
   assertProblem(await http("GET", "/auth/nothing"), 404, "not-found");
-  assertProblem(await http("GET", "/nothing-here"), 404, "not-found");
+  for (const page of ["/nothing-here", "/%00", "/%ff", `/${"a".repeat(300)}`, `/${"a/".repeat(4000)}`]) assertProblem(await http("GET", page), 404, "not-found");
   assertProblem(await ada.as("GET", "/api/me", undefined, { origin: "https://evil.example" }), 403, "forbidden");
   assert.equal((await ada.as("GET", "/api/me", undefined, { origin: at.web })).status, 200);
 });

@@ -37,6 +37,8 @@ pub const INVITE_LIFE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const INVITE_USES: u32 = 1_000_000_000;
 /// Members of a room above which `read` and `presence` are not sent round.
 pub const LIVELY_MEMBERS: u32 = 100;
+/// Bytes of the path of a file of the page: no file system has longer names.
+pub const PAGE_PATH_BYTES: usize = 255;
 /// Characters of the opaque `chat-seen`.
 pub const SEEN_CHARS: usize = 200;
 /// Bytes of an access token that a door looks at.

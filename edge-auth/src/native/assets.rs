@@ -9,8 +9,9 @@ use axum::{
     middleware::{Next, from_fn},
     response::{IntoResponse, Response},
 };
+use common::{Problem, limits};
 use http::{HeaderValue, Method, StatusCode, header};
-use http_contract::{problem, unknown_route};
+use http_contract::{Refused, problem, unknown_route};
 use tower_http::services::ServeDir;
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
@@ -38,9 +39,15 @@ async fn absent(request: Request) -> Response {
 }
 
 async fn guarded(request: Request, next: Next) -> Response {
+    if request.uri().path().len() > limits::PAGE_PATH_BYTES {
+        return unknown_route().await.into_response();
+    }
     // The build names these by their content.
     let hashed = request.uri().path().starts_with("/_astro/");
     let mut response = next.run(request).await;
+    if response.status().is_server_error() {
+        return Refused(Problem::internal()).into_response();
+    }
     if problem::code_of(&response).is_some() {
         return response;
     }
