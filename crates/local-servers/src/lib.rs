@@ -4,6 +4,7 @@
 mod account;
 mod postgres;
 mod process;
+mod programs;
 mod redis;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -5,21 +5,19 @@ use std::{
     fs,
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     time::Duration,
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use rustix::process::Signal;
 
 use crate::{
     account::RunAs,
-    process::{await_ready, free_port, is_alive, on_path, stop},
-    secret,
+    process::{await_ready, free_port, is_alive, stop},
+    programs, secret,
 };
 
-/// Newer ones are fine too; older ones lack what the schema uses.
-const OLDEST: u32 = 15;
 const START: Duration = Duration::from_secs(60);
 const STOP: Duration = Duration::from_secs(30);
 /// Tries to find a port that nobody takes in the same moment.
@@ -27,7 +25,17 @@ const TRIES: usize = 5;
 
 pub struct Postgres {
     child: Child,
+    cluster: Cluster,
+    port: u16,
     url: String,
+}
+
+/// A server's programs and files.
+struct Cluster {
+    programs: PathBuf,
+    data: PathBuf,
+    log: PathBuf,
+    run_as: RunAs,
 }
 
 impl Postgres {
@@ -38,7 +46,7 @@ impl Postgres {
     pub fn start(folder: &Path) -> anyhow::Result<Self> {
         fs::create_dir_all(folder)?;
         let folder = folder.canonicalize()?;
-        let programs = find()?;
+        let programs = programs::find()?;
         let (data, log) = (folder.join("data"), folder.join("postgres.log"));
         let run_as = RunAs::on(&programs, &folder, &data)?;
         let password = password(&folder)?;
@@ -46,14 +54,41 @@ impl Postgres {
             initialise(&programs, &folder, &data, &password, run_as)?;
         }
         end_orphan(&data)?;
+        let cluster = Cluster {
+            programs,
+            data,
+            log,
+            run_as,
+        };
         let mut last = None;
         for _ in 0..TRIES {
-            match launch(&programs, &data, &log, &password, run_as) {
-                Ok(server) => return Ok(server),
+            let port = free_port()?;
+            match cluster.launch(port) {
+                Ok(child) => {
+                    let url = format!("postgres://chat:{password}@127.0.0.1:{port}/postgres");
+                    return Ok(Self {
+                        child,
+                        cluster,
+                        port,
+                        url,
+                    });
+                }
                 Err(error) => last = Some(error),
             }
         }
         Err(last.unwrap_or_else(|| anyhow::anyhow!("Postgres was not started")))
+    }
+
+    /// Starts the server again on its port if it has ended, and says whether it had.
+    ///
+    /// # Errors
+    /// When it doesn't come up; with its last words.
+    pub fn revive(&mut self) -> anyhow::Result<bool> {
+        if self.child.try_wait()?.is_none() {
+            return Ok(false);
+        }
+        self.child = self.cluster.launch(self.port)?;
+        Ok(true)
     }
 
     pub fn url(&self) -> &str {
@@ -62,11 +97,6 @@ impl Postgres {
 
     pub fn pid(&self) -> u32 {
         self.child.id()
-    }
-
-    /// Whether the server still runs.
-    pub fn is_running(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
     }
 
     fn end(&mut self) {
@@ -80,38 +110,6 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-fn find() -> anyhow::Result<PathBuf> {
-    let named = std::env::var_os("CHAT_POSTGRES_BIN").map(PathBuf::from);
-    let on_path = on_path("initdb").and_then(|program| Some(program.canonicalize().ok()?.parent()?.to_owned()));
-    let mut packaged: Vec<(u32, PathBuf)> = fs::read_dir("/usr/lib/postgresql")
-        .map(|versions| {
-            let version =
-                |entry: fs::DirEntry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin")));
-            versions.filter_map(|entry| version(entry.ok()?)).collect()
-        })
-        .unwrap_or_default();
-    packaged.sort();
-    let candidates = named
-        .into_iter()
-        .chain(on_path)
-        .chain(packaged.into_iter().rev().map(|(_, bin)| bin));
-    for bin in candidates.filter(|bin| bin.join("postgres").is_file() && bin.join("initdb").is_file()) {
-        if version(&bin)? >= OLDEST {
-            return Ok(bin);
-        }
-    }
-    bail!("there is no Postgres {OLDEST} or newer on this machine; as root: apt-get install postgresql")
-}
-
-fn version(bin: &Path) -> anyhow::Result<u32> {
-    let output = Command::new(bin.join("postgres")).arg("--version").output()?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let number = text
-        .split_whitespace()
-        .find_map(|word| word.split(['.', 'b', 'r', 'd']).next()?.parse().ok());
-    number.with_context(|| format!("{} does not tell its version: {text}", bin.display()))
 }
 
 fn password(folder: &Path) -> anyhow::Result<String> {
@@ -174,43 +172,46 @@ fn end_orphan(data: &Path) -> anyhow::Result<()> {
     }
 }
 
-fn launch(bin: &Path, data: &Path, log: &Path, password: &str, run_as: RunAs) -> anyhow::Result<Postgres> {
-    let (port, file) = (free_port()?, fs::File::create(log)?);
-    let settings = [
-        "listen_addresses=127.0.0.1",
-        "unix_socket_directories=",
-        // In the folder, not in the machine's shared memory, which an abrupt end would leave behind.
-        "dynamic_shared_memory_type=mmap",
-        "shared_buffers=64MB",
-        "max_connections=200",
-        "jit=off",
-    ];
-    let mut child = run_as
-        .command(&bin.join("postgres"))
-        .arg("-D")
-        .arg(data)
-        .args(["-p", &port.to_string()])
-        .args(settings.into_iter().flat_map(|setting| ["-c", setting]))
-        .current_dir("/")
-        // Ctrl-C is for whoever started us; the server is stopped last.
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(file.try_clone()?)
-        .stderr(file)
-        .spawn()
-        .context("cannot run postgres")?;
-    // The eighth line of the lock file is the server's own word on whether it takes connections.
-    let ready = || {
-        let lock = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
-        lock.lines().nth(7).is_some_and(|state| state.trim() == "ready")
-    };
-    if let Err(error) = await_ready(&mut child, "Postgres", log, START, ready) {
-        let _ = child.kill();
-        let _ = child.wait();
-        return Err(error);
+impl Cluster {
+    fn launch(&self, port: u16) -> anyhow::Result<Child> {
+        let file = fs::File::options().create(true).append(true).open(&self.log)?;
+        let settings = [
+            "listen_addresses=127.0.0.1",
+            "unix_socket_directories=",
+            // In the folder, not in the machine's shared memory, which an abrupt end would leave behind.
+            "dynamic_shared_memory_type=mmap",
+            "shared_buffers=64MB",
+            "max_connections=200",
+            "jit=off",
+        ];
+        let mut child = self
+            .run_as
+            .command(&self.programs.join("postgres"))
+            .arg("-D")
+            .arg(&self.data)
+            .args(["-p", &port.to_string()])
+            .args(settings.into_iter().flat_map(|setting| ["-c", setting]))
+            .current_dir("/")
+            // Ctrl-C is for whoever started us; the server is stopped last.
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .spawn()
+            .context("cannot run postgres")?;
+        let own = child.id().to_string();
+        // The eighth line of its lock file is the server's own word on whether it takes connections. The file may be that
+        // of a server that was killed.
+        let ready = || {
+            let lock = fs::read_to_string(self.data.join("postmaster.pid")).unwrap_or_default();
+            let lines: Vec<&str> = lock.lines().map(str::trim).collect();
+            lines.first() == Some(&&*own) && lines.get(7) == Some(&"ready")
+        };
+        if let Err(error) = await_ready(&mut child, "Postgres", &self.log, START, ready) {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(error);
+        }
+        Ok(child)
     }
-    Ok(Postgres {
-        child,
-        url: format!("postgres://chat:{password}@127.0.0.1:{port}/postgres"),
-    })
 }

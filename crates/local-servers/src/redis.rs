@@ -23,7 +23,16 @@ const STOP: Duration = Duration::from_secs(5);
 
 pub struct Redis {
     child: Child,
+    place: Place,
     url: String,
+}
+
+/// A server's program and files.
+struct Place {
+    program: PathBuf,
+    config: PathBuf,
+    log: PathBuf,
+    port: u16,
 }
 
 impl Redis {
@@ -47,24 +56,29 @@ impl Redis {
         );
         fs::write(&config, settings)?;
         fs::set_permissions(&config, fs::Permissions::from_mode(0o600))?;
-        let file = fs::File::create(&log)?;
-        let mut child = bound(&program, "TERM")
-            .arg(&config)
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(file.try_clone()?)
-            .stderr(file)
-            .spawn()
-            .context("cannot run redis-server")?;
-        if let Err(error) = await_ready(&mut child, "Redis", &log, START, || answers(port)) {
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(error);
-        }
+        let place = Place {
+            program,
+            config,
+            log,
+            port,
+        };
         Ok(Self {
-            child,
+            child: place.launch()?,
+            place,
             url: format!("redis://:{password}@127.0.0.1:{port}"),
         })
+    }
+
+    /// Starts the server again on its port if it has ended, and says whether it had.
+    ///
+    /// # Errors
+    /// When it doesn't come up; with its last words.
+    pub fn revive(&mut self) -> anyhow::Result<bool> {
+        if self.child.try_wait()?.is_none() {
+            return Ok(false);
+        }
+        self.child = self.place.launch()?;
+        Ok(true)
     }
 
     pub fn url(&self) -> &str {
@@ -80,6 +94,26 @@ impl Drop for Redis {
     fn drop(&mut self) {
         let _ = stop(self.child.id(), Signal::TERM, STOP);
         let _ = self.child.wait();
+    }
+}
+
+impl Place {
+    fn launch(&self) -> anyhow::Result<Child> {
+        let file = fs::File::options().create(true).append(true).open(&self.log)?;
+        let mut child = bound(&self.program, "TERM")
+            .arg(&self.config)
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .spawn()
+            .context("cannot run redis-server")?;
+        if let Err(error) = await_ready(&mut child, "Redis", &self.log, START, || answers(self.port)) {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(error);
+        }
+        Ok(child)
     }
 }
 

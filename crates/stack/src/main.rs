@@ -1,6 +1,7 @@
 //! `stack`: starts and stops a development stack. `./dev` builds it and calls it.
 
 mod down;
+mod servers;
 mod up;
 
 use std::{path::PathBuf, process::ExitCode};

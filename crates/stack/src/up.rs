@@ -1,6 +1,7 @@
 //! Starts a stack, says when it is ready, and stops it in order.
 
 use std::{
+    cell::RefCell,
     io::Write,
     net::SocketAddr,
     os::unix::process::CommandExt,
@@ -10,16 +11,15 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use local_servers::{Postgres, Redis};
 use service::{CancellationToken, client, shutdown, telemetry};
 use stack::{Endpoints, Folder, Settings, single::Single, split::Split};
 
-use crate::{Topology, Up};
+use crate::{Topology, Up, servers::Servers};
 
 const READY: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(50);
 
-fn progress(text: &str) {
+pub fn progress(text: &str) {
     eprintln!("  {text}");
 }
 
@@ -27,94 +27,95 @@ pub fn run(arguments: Up) -> anyhow::Result<()> {
     let folder = Folder::take(&arguments.data)?;
     Endpoints::remove(folder.path());
     telemetry::start_in("stack", folder.log("stack")?);
-    let postgres = match &arguments.postgres {
-        Some(_) => None,
-        None => {
-            progress("starting Postgres");
-            Some(Postgres::start(&folder.path().join("postgres"))?)
-        }
-    };
-    let redis = if arguments.topology == Topology::Split && arguments.redis.is_none() {
-        progress("starting Redis");
-        Some(Redis::start(&folder.path().join("redis"))?)
-    } else {
-        None
-    };
-    let own_postgres = postgres.as_ref().map(|postgres| postgres.url().to_owned());
-    let own_redis = redis.as_ref().map(|redis| redis.url().to_owned());
+    let mut servers = Servers::start(&arguments, &folder)?;
     let settings = Settings {
         port: arguments.port,
         gateways: usize::from(arguments.gateways),
-        postgres_url: arguments.postgres.or(own_postgres).context("there is no Postgres")?,
-        redis_url: arguments.redis.or(own_redis),
+        postgres_url: arguments
+            .postgres
+            .or(servers.postgres_url())
+            .context("there is no Postgres")?,
+        redis_url: arguments.redis.or(servers.redis_url()),
         registration: arguments.registration,
         web_root: arguments.web_root.canonicalize().ok(),
     };
-    let mut servers = Vec::new();
-    servers.extend(postgres.as_ref().map(|postgres| ("postgres", postgres.pid())));
-    servers.extend(redis.as_ref().map(|redis| ("redis", redis.pid())));
     let runtime = tokio::runtime::Runtime::new()?;
     let done = runtime.block_on(async {
         let stop = shutdown::on_signals()?;
         match arguments.topology {
-            Topology::Single => run_single(&settings, &folder, &servers, stop).await,
-            Topology::Split => run_split(&settings, &folder, &servers, stop).await,
+            Topology::Single => run_single(&settings, &folder, &mut servers, stop).await,
+            Topology::Split => run_split(&settings, &folder, &mut servers, stop).await,
         }
     });
     Endpoints::remove(folder.path());
     runtime.shutdown_timeout(Duration::from_secs(1));
     // The services are gone; now what they stood on.
-    drop(redis);
-    drop(postgres);
+    drop(servers);
     done
+}
+
+/// The endpoints of a stack, whose processes may change while it runs.
+struct Published<'a> {
+    folder: &'a Folder,
+    endpoints: RefCell<Endpoints>,
+}
+
+impl Published<'_> {
+    fn update(&self, pids: impl IntoIterator<Item = (String, Vec<u32>)>) {
+        let mut endpoints = self.endpoints.borrow_mut();
+        endpoints.pids.extend(pids);
+        if let Err(error) = endpoints.write(self.folder.path()) {
+            tracing::warn!(%error, "endpoints.json could not be written");
+        }
+    }
 }
 
 async fn run_single(
     settings: &Settings,
     folder: &Folder,
-    servers: &[(&str, u32)],
+    servers: &mut Servers,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     progress("starting the services");
     let running = Single::start(settings, folder, stop.clone()).await?;
     let mut endpoints = running.endpoints.clone();
-    endpoints
-        .pids
-        .extend(servers.iter().map(|(name, pid)| ((*name).to_owned(), vec![*pid])));
+    endpoints.pids.extend(servers.pids());
     let announced = announce(&endpoints, folder, &stop).await;
     if announced.is_err() {
         stop.cancel();
     }
-    running.ended().await;
+    let published = Published {
+        folder,
+        endpoints: endpoints.into(),
+    };
+    tokio::join!(running.ended(), servers.supervise(&stop, |pids| published.update(pids)));
     announced
 }
 
 async fn run_split(
     settings: &Settings,
     folder: &Folder,
-    servers: &[(&str, u32)],
+    servers: &mut Servers,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
     progress("starting the services, each as a process");
     let mut running = Split::start(settings, folder)?;
     let mut endpoints = running.endpoints.clone();
-    let pids = |mut pids: std::collections::BTreeMap<String, Vec<u32>>| {
-        pids.extend(servers.iter().map(|(name, pid)| ((*name).to_owned(), vec![*pid])));
-        pids
-    };
-    endpoints.pids = pids(running.pids());
+    endpoints.pids.extend(servers.pids());
+    endpoints.pids.extend(running.pids());
     let announced = announce(&endpoints, folder, &stop).await;
     if announced.is_ok() {
-        let rewrite = |now| {
-            let now = Endpoints {
-                pids: pids(now),
-                ..endpoints.clone()
-            };
-            if let Err(error) = now.write(folder.path()) {
-                tracing::warn!(%error, "endpoints.json could not be written");
-            }
+        let published = Published {
+            folder,
+            endpoints: endpoints.into(),
         };
-        running.supervise(folder, &stop, rewrite).await?;
+        let supervised = async {
+            let outcome = running.supervise(folder, &stop, |pids| published.update(pids)).await;
+            stop.cancel();
+            outcome
+        };
+        let (supervised, ()) = tokio::join!(supervised, servers.supervise(&stop, |pids| published.update(pids)));
+        supervised?;
     }
     tokio::task::block_in_place(|| running.end());
     announced
