@@ -79,6 +79,15 @@ pub const CALL_DEADLINE: Duration = Duration::from_secs(3);
 /// Deadline of a call that hashes a password: it may wait its turn.
 pub const HASH_DEADLINE: Duration = Duration::from_secs(30);
 pub const HEALTH_DEADLINE: Duration = Duration::from_secs(1);
+/// Calls of one process to db-core that wait for their answers at once; above it `unavailable`.
+pub const CALLS_AT_ONCE: usize = 4_096;
+/// Calls in a row that got no answer, after which db-core is taken to be away.
+pub const BREAKER_FAILURES: u32 = 5;
+/// A call that waits so long while nothing at all is answered makes a caller ask whether db-core is there.
+pub const BREAKER_PATIENCE: Duration = Duration::from_millis(500);
+/// How long db-core may take to say that it is there, and how often one that is away is asked.
+pub const BREAKER_PROBE: Duration = Duration::from_millis(500);
+pub const BREAKER_INTERVAL: Duration = Duration::from_millis(200);
 /// What `Retry-After` says of a dependency that is expected back soon, in seconds.
 pub const RETRY_SOON_SECONDS: u32 = 1;
 
@@ -110,6 +119,9 @@ pub const SENDS_PER_SECOND: u32 = 10;
 pub const SEND_BURST: u32 = 20;
 /// Bytes of frames that may wait for one socket.
 pub const SOCKET_QUEUE_BYTES: usize = 4 * 1024 * 1024;
+/// A socket with so many bytes waiting gets no typing frames; with so many, none of presence and read markers either.
+pub const SHED_TYPING_BYTES: usize = 1024 * 1024;
+pub const SHED_SIGNALS_BYTES: usize = 2 * 1024 * 1024;
 /// A socket with frames waiting that takes nothing for so long is closed.
 pub const SOCKET_STALL: Duration = Duration::from_secs(10);
 pub const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
@@ -131,8 +143,12 @@ pub const HELD_EVENTS: usize = 4_096;
 /// The newest events of a room that a gateway keeps, and their bytes.
 pub const RING_EVENTS: usize = 256;
 pub const RING_BYTES: usize = 256 * 1024;
-/// Heads are compared this often, so that a lost last announcement costs no more.
+/// Heads are compared this often, so that a lost last announcement costs no more; and while the bus is away, when nothing
+/// else brings what was sent on another gateway.
 pub const HEADS_INTERVAL: Duration = Duration::from_secs(2);
+pub const HEADS_INTERVAL_ALONE: Duration = Duration::from_secs(1);
+/// Rooms of one comparison; more take several calls.
+pub const HEADS_PER_CALL: usize = 10_000;
 /// An early event waits so long for the one before it, then the gap is fetched.
 pub const GAP_PATIENCE: Duration = Duration::from_millis(100);
 /// Announcements that wait for a bus that is away; then the oldest go, and readers backfill.
@@ -141,6 +157,32 @@ pub const ANNOUNCEMENTS_WAITING: usize = 10_000;
 pub const BUS_QUEUE: usize = 65_536;
 pub const PRESENCE_LEASE: Duration = Duration::from_secs(10);
 pub const PRESENCE_RENEWAL: Duration = Duration::from_secs(3);
+/// Leases that have run out are looked for this often.
+pub const PRESENCE_WATCH: Duration = Duration::from_secs(1);
+/// Changes of who is here are gathered for so long before the lease says them.
+pub const PRESENCE_GATHER: Duration = Duration::from_millis(100);
+/// Somebody whose last socket has ended may come back within this before it is said.
+pub const PRESENCE_LINGER: Duration = Duration::from_secs(3);
+/// What a gateway has shown of others' presence is compared with the leases this often.
+pub const PRESENCE_COMPARISON: Duration = Duration::from_secs(30);
+/// Users that the leases are asked about at once.
+pub const PRESENCE_PER_CALL: usize = 1_000;
+/// How long a list of members waits to hear who of them is there.
+pub const PRESENCE_ANSWER: Duration = Duration::from_millis(100);
+
+/// Who types is silent again after this, unless it is said anew.
+pub const TYPING_LIFE: Duration = Duration::from_secs(6);
+/// Between two words of one person's typing in one room.
+pub const TYPING_INTERVAL: Duration = Duration::from_millis(500);
+/// Typing frames of one socket; what is above is not passed on.
+pub const TYPING_PER_SECOND: u32 = 5;
+pub const TYPING_BURST: u32 = 20;
+/// Between two `read` frames of one person in one room, and between two `presence` frames of one person to one socket.
+pub const SIGNAL_INTERVAL: Duration = Duration::from_secs(1);
+/// Rooms in which a socket's read markers wait for db-core.
+pub const READS_WAITING: usize = ROOMS_PER_SOCKET;
+/// Signals of a gateway that wait for the bus; what is above is dropped.
+pub const SIGNALS_WAITING: usize = 10_000;
 
 pub const CACHE_TTL: Duration = Duration::from_secs(300);
 pub const CACHE_ENTRIES: u64 = 100_000;

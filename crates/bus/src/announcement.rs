@@ -2,10 +2,10 @@
 //! know (consistency rule 17).
 
 use bytes::Bytes;
-use common::{RoomId, Seq, UserId, event::Event, frame::Notice, room::Presence};
+use common::{GatewayId, RoomId, Seq, UserId, event::Event, frame::Notice, room::Presence};
 use serde::{Deserialize, Serialize};
 
-use crate::Topic;
+use crate::{Topic, Whereabouts};
 
 /// Version of the payloads.
 pub const VERSION: u32 = 1;
@@ -29,6 +29,18 @@ pub enum Signal {
         status: Presence,
     },
     Notice(Notice),
+    /// Whom a gateway has in a room. Between gateways; clients hear `presence`.
+    Roster {
+        room_id: RoomId,
+        gateway_id: GatewayId,
+        users: Whereabouts,
+    },
+    /// The same from a gateway that begins to hear the room, to be answered by the others with theirs.
+    RollCall {
+        room_id: RoomId,
+        gateway_id: GatewayId,
+        users: Whereabouts,
+    },
 }
 
 /// The content of a publication.
@@ -83,6 +95,14 @@ impl Announcement {
         Self {
             topic: Topic::User(user),
             payload: Payload::Signal(Signal::Notice(notice)),
+        }
+    }
+
+    /// What is no part of the log, on the topic that it concerns.
+    pub fn signal(topic: Topic, signal: Signal) -> Self {
+        Self {
+            topic,
+            payload: Payload::Signal(signal),
         }
     }
 

@@ -1,16 +1,18 @@
 //! The bus as its users see it.
 
-use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use common::{GatewayId, RoomId, UserId};
+use common::{GatewayId, RoomId, UserId, room::Presence};
 
 /// What one publishes to and subscribes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Topic {
     Room(RoomId),
     User(UserId),
+    /// Heard by every gateway, for what is rare and has no other address.
+    Gateways,
 }
 
 impl fmt::Display for Topic {
@@ -18,13 +20,19 @@ impl fmt::Display for Topic {
         match self {
             Topic::Room(id) => write!(f, "room:{id}"),
             Topic::User(id) => write!(f, "user:{id}"),
+            Topic::Gateways => f.write_str(GATEWAYS),
         }
     }
 }
 
+const GATEWAYS: &str = "gateways";
+
 impl Topic {
     /// Of a channel's name without its prefix.
     pub fn parse(name: &str) -> Option<Self> {
+        if name == GATEWAYS {
+            return Some(Topic::Gateways);
+        }
         match name.split_once(':')? {
             ("room", id) => id.parse().ok().map(Topic::Room),
             ("user", id) => id.parse().ok().map(Topic::User),
@@ -47,7 +55,12 @@ pub enum Delivery {
     },
     /// Something may have been missed on any topic: after a reconnect, a resubscription, silence or an overflow.
     ContinuityLost,
+    /// The bus is away: nothing is heard until continuity is said to be lost, which it then is.
+    Away,
 }
+
+/// Who has a socket, and how each of them is: `online` or `away`.
+pub type Whereabouts = HashMap<UserId, Presence>;
 
 /// Publish, subscribe, and leases that show which gateways are alive.
 #[async_trait]
@@ -59,21 +72,13 @@ pub trait Bus: Send + Sync + 'static {
     fn subscription(&self) -> Box<dyn Subscription>;
 
     /// Renews a gateway's lease for `lease` and states the whole set of its users.
-    async fn renew_presence(
-        &self,
-        gateway: GatewayId,
-        users: &HashSet<UserId>,
-        lease: Duration,
-    ) -> Result<(), BusError>;
-
-    /// Ends a gateway's lease and forgets its users.
-    async fn end_presence(&self, gateway: GatewayId) -> Result<(), BusError>;
+    async fn renew_presence(&self, gateway: GatewayId, users: &Whereabouts, lease: Duration) -> Result<(), BusError>;
 
     /// Takes the users of every gateway whose lease has run out. Of several takers one gets each set.
-    async fn take_expired_presence(&self) -> Result<Vec<(GatewayId, HashSet<UserId>)>, BusError>;
+    async fn take_expired_presence(&self) -> Result<Vec<(GatewayId, Whereabouts)>, BusError>;
 
-    /// Which of the users have a living gateway.
-    async fn present(&self, users: &[UserId]) -> Result<HashSet<UserId>, BusError>;
+    /// Those of the users that a living gateway has: `away` when all of theirs say so.
+    async fn present(&self, users: &[UserId]) -> Result<Whereabouts, BusError>;
 }
 
 /// One subscriber's ear.
@@ -94,4 +99,13 @@ pub trait Topics: Send + Sync {
     async fn subscribe(&self, topics: &[Topic]);
 
     async fn unsubscribe(&self, topics: &[Topic]);
+}
+
+/// What somebody is who is `one` here and `other` there.
+pub fn together(one: Presence, other: Presence) -> Presence {
+    match (one, other) {
+        (Presence::Online, _) | (_, Presence::Online) => Presence::Online,
+        (Presence::Away, _) | (_, Presence::Away) => Presence::Away,
+        (Presence::Offline, Presence::Offline) => Presence::Offline,
+    }
 }

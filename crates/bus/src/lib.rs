@@ -6,9 +6,11 @@
 pub mod announcement;
 pub mod contract;
 pub mod memory;
+pub mod publisher;
 pub mod redis;
 
 pub use announcement::{Announcement, Payload};
-pub use contract::{Bus, BusError, Delivery, Subscription, Topic};
+pub use contract::{Bus, BusError, Delivery, Subscription, Topic, Whereabouts};
 pub use memory::MemoryBus;
+pub use publisher::Publisher;
 pub use redis::RedisBus;

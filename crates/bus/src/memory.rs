@@ -15,7 +15,10 @@ use common::{GatewayId, UserId, limits};
 use parking_lot::Mutex;
 use tokio::{sync::mpsc, time::Instant};
 
-use crate::{Bus, BusError, Delivery, Subscription, Topic, contract::Topics};
+use crate::{
+    Bus, BusError, Delivery, Subscription, Topic, Whereabouts,
+    contract::{Topics, together},
+};
 
 type Ear = u64;
 
@@ -33,7 +36,7 @@ struct Ears {
 
 struct Lease {
     until: Instant,
-    users: HashSet<UserId>,
+    users: Whereabouts,
 }
 
 #[derive(Default)]
@@ -92,12 +95,7 @@ impl Bus for MemoryBus {
         })
     }
 
-    async fn renew_presence(
-        &self,
-        gateway: GatewayId,
-        users: &HashSet<UserId>,
-        lease: Duration,
-    ) -> Result<(), BusError> {
+    async fn renew_presence(&self, gateway: GatewayId, users: &Whereabouts, lease: Duration) -> Result<(), BusError> {
         let lease = Lease {
             until: Instant::now() + lease,
             users: users.clone(),
@@ -106,12 +104,7 @@ impl Bus for MemoryBus {
         Ok(())
     }
 
-    async fn end_presence(&self, gateway: GatewayId) -> Result<(), BusError> {
-        self.0.leases.lock().remove(&gateway);
-        Ok(())
-    }
-
-    async fn take_expired_presence(&self) -> Result<Vec<(GatewayId, HashSet<UserId>)>, BusError> {
+    async fn take_expired_presence(&self) -> Result<Vec<(GatewayId, Whereabouts)>, BusError> {
         let now = Instant::now();
         let expired = self
             .0
@@ -125,15 +118,15 @@ impl Bus for MemoryBus {
             .collect())
     }
 
-    async fn present(&self, users: &[UserId]) -> Result<HashSet<UserId>, BusError> {
+    async fn present(&self, users: &[UserId]) -> Result<Whereabouts, BusError> {
         let now = Instant::now();
         let leases = self.0.leases.lock();
         let living: Vec<&Lease> = leases.values().filter(|lease| lease.until > now).collect();
-        Ok(users
-            .iter()
-            .copied()
-            .filter(|user| living.iter().any(|lease| lease.users.contains(user)))
-            .collect())
+        let at = |user: &UserId| {
+            let statuses = living.iter().filter_map(|lease| lease.users.get(user).copied());
+            Some((*user, statuses.reduce(together)?))
+        };
+        Ok(users.iter().filter_map(at).collect())
     }
 }
 

@@ -4,14 +4,14 @@
 mod presence;
 mod subscription;
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use common::{GatewayId, UserId};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 
-use crate::{Bus, BusError, Subscription, Topic};
+use crate::{Bus, BusError, Subscription, Topic, Whereabouts};
 
 /// A Redis that doesn't answer for so long is away.
 pub(crate) const ANSWER: Duration = Duration::from_secs(1);
@@ -77,24 +77,15 @@ impl Bus for RedisBus {
         ))
     }
 
-    async fn renew_presence(
-        &self,
-        gateway: GatewayId,
-        users: &HashSet<UserId>,
-        lease: Duration,
-    ) -> Result<(), BusError> {
+    async fn renew_presence(&self, gateway: GatewayId, users: &Whereabouts, lease: Duration) -> Result<(), BusError> {
         presence::renew(self, gateway, users, lease).await
     }
 
-    async fn end_presence(&self, gateway: GatewayId) -> Result<(), BusError> {
-        presence::end(self, gateway).await
-    }
-
-    async fn take_expired_presence(&self) -> Result<Vec<(GatewayId, HashSet<UserId>)>, BusError> {
+    async fn take_expired_presence(&self) -> Result<Vec<(GatewayId, Whereabouts)>, BusError> {
         presence::take_expired(self).await
     }
 
-    async fn present(&self, users: &[UserId]) -> Result<HashSet<UserId>, BusError> {
+    async fn present(&self, users: &[UserId]) -> Result<Whereabouts, BusError> {
         presence::present(self, users).await
     }
 }

@@ -3,11 +3,16 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use bus::{Bus, Delivery, MemoryBus, RedisBus, Subscription, Topic};
+use bus::{
+    Announcement, Bus, Delivery, MemoryBus, Payload, Publisher, RedisBus, Subscription, Topic, announcement::Signal,
+};
 use bytes::Bytes;
-use common::{GatewayId, RoomId, UserId};
+use common::{
+    GatewayId, RoomId, UserId,
+    room::Presence::{self, Away, Online},
+};
 use uuid::Uuid;
 
 fn room(number: u128) -> Topic {
@@ -63,10 +68,12 @@ async fn unsubscribed_topics_fall_silent(bus: Arc<dyn Bus>) {
 async fn presence_is_taken_once_after_its_lease(bus: Arc<dyn Bus>) {
     let [living, dead] = [1, 2].map(|n| GatewayId(Uuid::from_u128(n)));
     let [ada, bob, eve] = [1, 2, 3].map(|n| UserId(Uuid::from_u128(n)));
-    bus.renew_presence(living, &HashSet::from([ada]), Duration::from_secs(60))
+    let long = Duration::from_secs(60);
+    bus.renew_presence(living, &HashMap::from([(ada, Online)]), long)
         .await
         .unwrap();
-    bus.renew_presence(dead, &HashSet::from([ada, bob]), Duration::from_millis(50))
+    let of_dead = HashMap::from([(ada, Away), (bob, Online)]);
+    bus.renew_presence(dead, &of_dead, Duration::from_millis(50))
         .await
         .unwrap();
     let mut taken = Vec::new();
@@ -77,15 +84,52 @@ async fn presence_is_taken_once_after_its_lease(bus: Arc<dyn Bus>) {
         }
         tokio::time::sleep(Duration::from_millis(25)).await;
     }
-    assert_eq!(taken, [(dead, HashSet::from([ada, bob]))]);
+    assert_eq!(taken, [(dead, of_dead)]);
     assert!(bus.take_expired_presence().await.unwrap().is_empty(), "taken twice");
-    assert_eq!(bus.present(&[ada, bob, eve]).await.unwrap(), HashSet::from([ada]));
-    bus.end_presence(living).await.unwrap();
-    assert!(bus.present(&[ada]).await.unwrap().is_empty());
-    assert!(
-        bus.take_expired_presence().await.unwrap().is_empty(),
-        "a lease that was ended does not expire"
-    );
+    let present = bus.present(&[ada, bob, eve]).await.unwrap();
+    assert_eq!(present, HashMap::from([(ada, Online)]));
+    assert!(bus.present(&[]).await.unwrap().is_empty());
+}
+
+async fn presence_is_the_best_of_all_gateways(bus: Arc<dyn Bus>) {
+    let [one, two] = [1, 2].map(|n| GatewayId(Uuid::from_u128(n)));
+    let [ada, bob, eve] = [1, 2, 3].map(|n| UserId(Uuid::from_u128(n)));
+    let long = Duration::from_secs(60);
+    let renew = async |gateway, users: Vec<(UserId, Presence)>| {
+        bus.renew_presence(gateway, &users.into_iter().collect(), long)
+            .await
+            .unwrap();
+    };
+    renew(one, vec![(ada, Away), (bob, Away), (eve, Online)]).await;
+    renew(two, vec![(ada, Online), (bob, Away)]).await;
+    let present = bus.present(&[ada, bob, eve]).await.unwrap();
+    assert_eq!(present, HashMap::from([(ada, Online), (bob, Away), (eve, Online)]));
+    renew(two, vec![]).await;
+    renew(one, vec![(ada, Away)]).await;
+    let present = bus.present(&[ada, bob, eve]).await.unwrap();
+    assert_eq!(present, HashMap::from([(ada, Away)]), "a renewal states the whole set");
+}
+
+async fn a_batch_is_published_in_its_order(bus: Arc<dyn Bus>) {
+    let mut ear = bus.subscription();
+    ear.topics().subscribe(&[Topic::Gateways]).await;
+    let publisher = Publisher::start(bus.clone(), 100);
+    let user = |n| UserId(Uuid::from_u128(n));
+    for n in 0..100 {
+        let signal = Signal::Presence {
+            user_id: user(n),
+            status: Online,
+        };
+        publisher.offer(Announcement::signal(Topic::Gateways, signal));
+    }
+    for n in 0..100 {
+        let (topic, text) = heard_text(&mut ear).await;
+        assert_eq!(topic, Topic::Gateways);
+        let Some(Payload::Signal(Signal::Presence { user_id, .. })) = Payload::decode(text.as_bytes()) else {
+            panic!("heard {text}");
+        };
+        assert_eq!(user_id, user(n));
+    }
 }
 
 fn redis_url() -> String {
@@ -108,7 +152,9 @@ macro_rules! on_both_engines {
 on_both_engines!(
     delivers_in_order_to_subscribers_only,
     unsubscribed_topics_fall_silent,
-    presence_is_taken_once_after_its_lease
+    presence_is_taken_once_after_its_lease,
+    presence_is_the_best_of_all_gateways,
+    a_batch_is_published_in_its_order
 );
 
 #[tokio::test]
@@ -157,7 +203,8 @@ async fn a_lost_connection_to_redis_is_said_and_healed() {
     bus.publish(vec![message(room(1), "before")]).await.unwrap();
     assert_eq!(heard_text(&mut ear).await.1, "before");
     connections.lock().unwrap().abort_all();
-    while heard(&mut ear).await != Delivery::ContinuityLost {}
+    assert_eq!(heard(&mut ear).await, Delivery::Away);
+    assert_eq!(heard(&mut ear).await, Delivery::ContinuityLost);
     // The publishing connection was cut too; it comes back by itself.
     while bus.publish(vec![message(room(1), "after")]).await.is_err() {
         tokio::time::sleep(Duration::from_millis(50)).await;

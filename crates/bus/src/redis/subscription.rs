@@ -134,16 +134,20 @@ struct Ear {
 impl Ear {
     /// Connects, listens until the connection is lost or hangs, and again.
     async fn run(self) {
-        let mut first = true;
+        let (mut first, mut heard) = (true, true);
         loop {
             match tokio::time::timeout(ANSWER, self.client.get_async_pubsub()).await {
                 Ok(Ok(connection)) => {
                     let (sink, stream) = connection.split();
                     let why = self.listen(sink, stream, std::mem::take(&mut first)).await;
+                    heard = true;
                     tracing::warn!(reason = why, "the bus is away: lost the subscription");
                 }
                 Ok(Err(error)) => tracing::debug!(%error, "the bus is away: cannot connect"),
                 Err(_) => tracing::debug!("the bus is away: connecting takes too long"),
+            }
+            if std::mem::replace(&mut heard, false) && self.queue.send(Delivery::Away).await.is_err() {
+                return;
             }
             first = false;
             self.link.send_replace(Link::Away);
