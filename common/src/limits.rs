@@ -84,9 +84,9 @@ pub const CALLS_AT_ONCE: usize = 4_096;
 /// Calls in a row that got no answer, after which db-core is taken to be away.
 pub const BREAKER_FAILURES: u32 = 5;
 /// A call that waits so long while nothing at all is answered makes a caller ask whether db-core is there.
-pub const BREAKER_PATIENCE: Duration = Duration::from_millis(500);
+pub const BREAKER_PATIENCE: Duration = Duration::from_secs(1);
 /// How long db-core may take to say that it is there, and how often one that is away is asked.
-pub const BREAKER_PROBE: Duration = Duration::from_millis(500);
+pub const BREAKER_PROBE: Duration = Duration::from_secs(1);
 pub const BREAKER_INTERVAL: Duration = Duration::from_millis(200);
 /// What `Retry-After` says of a dependency that is expected back soon, in seconds.
 pub const RETRY_SOON_SECONDS: u32 = 1;

@@ -86,6 +86,7 @@ pub struct Core {
     committer: Committer,
     /// Up to which version what is cached of a room is known to have been cleared.
     handed_out: moka::sync::Cache<RoomId, i64>,
+    bus: Arc<dyn Bus>,
     passwords: Passwords,
     failures: Failures,
     refresh_key: RefreshKey,
@@ -111,13 +112,14 @@ impl Core {
     pub fn new(parts: Parts) -> Result<Arc<Self>, Refusal> {
         let latency = Family::new_with_constructor(service::metrics::seconds as fn() -> Histogram);
         let cache = Arc::new(ReadThrough::new(parts.cache, &parts.metrics));
-        let announcer = Announcer::start(parts.bus);
+        let announcer = Announcer::start(parts.bus.clone());
         Ok(Arc::new(Self {
             committer: Committer::start(&parts.store, &cache, &announcer),
             handed_out: moka::sync::Cache::new(common::limits::CACHE_ENTRIES),
             store: parts.store,
             cache,
             announcer,
+            bus: parts.bus,
             passwords: Passwords::new()?,
             failures: Failures::default(),
             refresh_key: RefreshKey::new(parts.server_key.derive("chat.v1 refresh")),

@@ -5,7 +5,8 @@ use common::{
     RoomId, Seq, UserId, cursor,
     event::Event,
     frame::NoticeKind,
-    room::{Member, Page, Role, Room, Visibility},
+    limits,
+    room::{Member, Page, Presence, Role, Room, Visibility},
 };
 use db_api::{
     Answer, Call, Refusal, Reply,
@@ -115,7 +116,19 @@ impl Core {
         let rows = self.store.read(&call, async { rows.await.map_err(refuse) }).await?;
         let mut items = rows.into_iter().map(Member::try_from).collect::<Result<Vec<_>, _>>()?;
         let next_cursor = next(&mut items, limit, |member| cursor::encode(&member.user_id.0));
+        self.look_who_is_there(&mut items).await;
         Ok(Page { items, next_cursor })
+    }
+
+    /// A list is worth more than to wait for a bus that is away: then all are shown as offline.
+    async fn look_who_is_there(&self, members: &mut [Member]) {
+        let users: Vec<UserId> = members.iter().map(|member| member.user_id).collect();
+        let present = tokio::time::timeout(limits::PRESENCE_ANSWER, self.bus.present(&users)).await;
+        if let Ok(Ok(present)) = present {
+            for member in members {
+                member.presence = present.get(&member.user_id).copied().unwrap_or(Presence::Offline);
+            }
+        }
     }
 
     pub(crate) fn announce(&self, event: Option<Event>) {

@@ -76,7 +76,7 @@ pub async fn serve(
     // The gateway listens on while its sockets are told to leave.
     let ended = CancellationToken::new();
     let _end = ended.clone().drop_guard();
-    let gateway = Gateway::start(db, &*bus, verifier.clone(), settings, &metrics, ended);
+    let gateway = Gateway::start(db, bus, verifier.clone(), settings, &metrics, ended);
     let door = Door {
         service: "ws",
         metrics: HttpMetrics::new(&metrics, "ws_http"),

@@ -1,18 +1,14 @@
 //! The I/O of one socket, in one task: frames from the client go through the [`Socket`], its actions are done, and what
 //! waits in the [`Outbox`] is written, many frames in one go.
 
+mod acts;
 mod joins;
+mod markers;
 mod stream;
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use common::{
-    RoomId, WsId,
-    frame::{CloseCode, ServerFrame},
-    limits,
-    token::Actor,
-};
-use db_api::types::Draft;
+use common::{RoomId, WsId, frame::CloseCode, limits, room::Presence, token::Actor};
 use service::minted;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -24,12 +20,12 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use crate::{
-    feed::Send,
     gateway::Gateway,
     outbox::Outbox,
-    socket::{Action, Now, Socket},
+    socket::{Now, Socket},
 };
 use joins::Joins;
+use markers::Markers;
 use stream::{Stalled, Stream, Turn};
 
 /// A socket that was let in.
@@ -45,6 +41,7 @@ struct Running<'a> {
     connection: &'a Connection,
     socket: Socket,
     joins: Arc<Joins>,
+    markers: Arc<Markers>,
     /// Rooms that may know of this socket.
     rooms: HashSet<RoomId>,
     started: Instant,
@@ -77,19 +74,24 @@ impl Connection {
         };
         let (socket, welcome) = Socket::open(self.ws, self.actor.clone(), self.gateway.settings.clone(), now);
         let joins = Joins::new(self.gateway.rooms.clone(), self.ws, self.outbox.clone());
+        let markers = Markers::new(self.gateway.rooms.clone(), self.outbox.clone());
         let mut running = Running {
             connection: &self,
             socket,
             joins,
+            markers,
             rooms: HashSet::new(),
             started,
         };
+        running.be(Presence::Online);
         running.act(vec![welcome]).await;
         let code = running.converse(&mut stream).await;
         let rooms = std::mem::take(&mut running.rooms);
         running.joins.stop();
+        running.markers.stop();
         drop(running);
         self.gateway.rooms.disconnect(self.ws, rooms);
+        self.gateway.attendance.exited(self.actor.user_id, self.ws);
         let number = code.map(CloseCode::number);
         if let Some(code) = code {
             if code == CloseCode::TooSlow {
@@ -151,60 +153,6 @@ impl Running<'_> {
                 return Some(code);
             }
         }
-    }
-
-    /// Does what the socket decided; with a code when it has to end.
-    async fn act(&mut self, actions: Vec<Action>) -> Option<CloseCode> {
-        let mut queue: std::collections::VecDeque<Action> = actions.into();
-        while let Some(action) = queue.pop_front() {
-            match action {
-                Action::Reply(reply) => self.connection.outbox.answer(&reply.0),
-                Action::Join { reference, rooms } => {
-                    self.rooms.extend(rooms.iter().map(|room| room.room_id));
-                    self.joins.add(self.socket.actor(), reference, rooms);
-                }
-                Action::Leave { reference, room } => {
-                    self.joins.cancel(room);
-                    self.connection.gateway.rooms.leave(self.connection.ws, room);
-                    self.connection.outbox.answer(&ServerFrame::Left {
-                        reference,
-                        room_id: room,
-                    });
-                }
-                Action::Send { reference, send } => self.send(reference, *send),
-                Action::Verify { reference, token } => {
-                    let verified = self.connection.gateway.verifier.verify(&token).await;
-                    queue.extend(self.socket.verified(reference, verified));
-                }
-                Action::Ping => self.connection.outbox.ping(),
-                Action::Close(code) => return Some(code),
-            }
-        }
-        None
-    }
-
-    fn send(&mut self, reference: Option<String>, send: common::frame::Send) {
-        let (room, ws) = (send.room_id, self.connection.ws);
-        let draft = Draft {
-            actor: self.socket.actor().clone(),
-            room_id: room,
-            message_id: send.message_id,
-            content: send.content.0,
-            reply_to: send.reply_to,
-            mentions: send.mentions,
-            ws_id: Some(ws),
-            traceparent: send.traceparent.filter(|text| http_contract::headers::is_sampled(text)),
-        };
-        self.rooms.insert(room);
-        self.connection.gateway.rooms.send(
-            room,
-            Send {
-                ws,
-                listener: self.connection.outbox.clone(),
-                reference,
-                draft,
-            },
-        );
     }
 }
 

@@ -5,9 +5,11 @@
 //! receive have one order. What it wants of others comes back as [`Wish`]es.
 
 mod ended;
+mod joins;
 mod order;
 mod ring;
 mod sends;
+mod signals;
 #[cfg(test)]
 mod tests;
 
@@ -18,18 +20,24 @@ use common::{
     event::Event,
     frame::{ErrorFrame, ServerFrame},
 };
-use db_api::types::{Draft, OpenedRoom};
+use db_api::types::Draft;
+use std::time::Duration;
 
+use crate::signal::SignalFrame;
 use ended::Ended;
+use joins::Joining;
 pub use ring::Encoded;
 use ring::Ring;
 pub use sends::Send;
 use sends::{Fence, Pending};
+use signals::{MemberCount, Typing};
 
 /// The outgoing side of a socket.
 pub trait Listener: Clone {
     /// Queues an event that everybody gets in the same bytes.
     fn event(&self, frame: &Encoded);
+    /// Queues what has no place in the log and may be dropped.
+    fn signal(&self, signal: &SignalFrame);
     /// Queues an answer to this socket alone.
     fn answer(&self, frame: ServerFrame);
     /// The socket no longer hears the room, for a reason of the room's: a refused join, a removal.
@@ -47,6 +55,12 @@ pub enum Wish {
     Fetch(Seq),
     /// An event came early: look again in a moment with [`Feed::gap_due`].
     WatchGap,
+    /// Somebody types: look again after this with [`Feed::typing_due`].
+    WatchTyping(Duration),
+    /// A socket has joined: others may want to know who is here.
+    Arrived { ws: WsId, user: UserId },
+    /// Somebody is no longer a member.
+    Departed(UserId),
 }
 
 struct Member<L> {
@@ -56,14 +70,6 @@ struct Member<L> {
     start: Seq,
     /// What this socket had as an `ack` and must not get as a frame.
     acked: BTreeSet<Seq>,
-}
-
-struct Joining<L> {
-    listener: L,
-    user: UserId,
-    reference: Option<String>,
-    with_events: bool,
-    opened: Option<OpenedRoom>,
 }
 
 pub struct Feed<L> {
@@ -81,6 +87,8 @@ pub struct Feed<L> {
     in_flight: bool,
     fetching: bool,
     fences: HashMap<WsId, Fence>,
+    typing: Typing,
+    members_now: MemberCount,
 }
 
 impl<L: Listener> Feed<L> {
@@ -97,6 +105,8 @@ impl<L: Listener> Feed<L> {
             in_flight: false,
             fetching: false,
             fences: HashMap::new(),
+            typing: Typing::default(),
+            members_now: MemberCount::default(),
         }
     }
 
@@ -114,59 +124,6 @@ impl<L: Listener> Feed<L> {
         self.log.is_some()
     }
 
-    /// A socket wants to hear the room; nothing of it goes there until `joined`. The caller subscribes the topic, then
-    /// opens the room in db-core, then calls [`Feed::opened`].
-    pub fn join(&mut self, ws: WsId, user: UserId, listener: L, reference: Option<String>, with_events: bool) {
-        self.members.remove(&ws);
-        self.fences.remove(&ws);
-        self.joining.insert(
-            ws,
-            Joining {
-                listener,
-                user,
-                reference,
-                with_events,
-                opened: None,
-            },
-        );
-    }
-
-    /// db-core's answer to a join.
-    pub fn opened(&mut self, ws: WsId, answer: Result<OpenedRoom, Problem>) -> Vec<Wish> {
-        let opened = match answer {
-            Ok(opened) => opened,
-            Err(problem) => {
-                if let Some(joining) = self.joining.remove(&ws) {
-                    joining.listener.ended(self.room);
-                    joining.listener.answer(self.error(joining.reference, None, problem));
-                }
-                self.forget_when_unheard();
-                return Vec::new();
-            }
-        };
-        match self.log {
-            Some(log) if log != opened.log_id => self.history_changed(),
-            _ => {}
-        }
-        if self.log.is_none() {
-            self.log = Some(opened.log_id);
-            self.position = opened.head_seq;
-        }
-        // What the call read helps to close a gap.
-        for event in opened.events.iter().filter(|event| event.seq() > self.position) {
-            self.held.insert(event.seq(), event.clone());
-        }
-        let head = opened.head_seq;
-        if let Some(joining) = self.joining.get_mut(&ws) {
-            joining.opened = Some(opened);
-        }
-        let mut wishes = self.advance();
-        if self.position < head {
-            wishes.extend(self.fetch());
-        }
-        wishes
-    }
-
     /// The socket no longer hears the room; what it sent is still answered.
     pub fn leave(&mut self, ws: WsId) {
         self.members.remove(&ws);
@@ -181,63 +138,6 @@ impl<L: Listener> Feed<L> {
         for pending in self.pending.iter_mut().filter(|pending| pending.ws == ws) {
             pending.listener = None;
         }
-    }
-
-    /// Answers the joins whose head the feed has reached.
-    fn finish_joins(&mut self) {
-        let position = self.position;
-        let ready = |joining: &Joining<L>| {
-            joining
-                .opened
-                .as_ref()
-                .is_some_and(|opened| opened.head_seq <= position)
-        };
-        let ready: Vec<WsId> = self
-            .joining
-            .iter()
-            .filter(|(_, joining)| ready(joining))
-            .map(|(ws, _)| *ws)
-            .collect();
-        for ws in ready {
-            if let Some((joining, opened)) = self
-                .joining
-                .remove(&ws)
-                .and_then(|mut j| j.opened.take().map(|o| (j, o)))
-            {
-                self.finish_join(ws, joining, opened);
-            }
-        }
-    }
-
-    fn finish_join(&mut self, ws: WsId, joining: Joining<L>, opened: OpenedRoom) {
-        // db-core found a member at its head; what came after that head is known here, or the client asks again.
-        let newer = self.ring.after(opened.head_seq, self.position);
-        let goes_on = |entry: &ring::Entry| !entry.ends.is_some_and(|ended| ended.is_for(joining.user));
-        let Some(newer) = newer.filter(|newer| newer.iter().all(goes_on)) else {
-            let problem = Problem::unavailable();
-            joining.listener.ended(self.room);
-            joining.listener.answer(self.error(joining.reference, None, problem));
-            return;
-        };
-        let (events, truncated) = ring::catch_up(&opened, &newer, joining.with_events);
-        joining.listener.answer(ServerFrame::Joined {
-            reference: joining.reference,
-            room_id: self.room,
-            head_seq: self.position,
-            log_id: opened.log_id,
-            events,
-            truncated,
-        });
-        let (listener, user) = (joining.listener, joining.user);
-        self.members.insert(
-            ws,
-            Member {
-                listener,
-                user,
-                start: self.position,
-                acked: BTreeSet::new(),
-            },
-        );
     }
 
     fn error(&self, reference: Option<String>, message: Option<common::MessageId>, problem: Problem) -> ServerFrame {
@@ -259,6 +159,7 @@ impl<L: Listener> Feed<L> {
         self.log = None;
         self.held.clear();
         self.ring = Ring::default();
+        self.members_now = MemberCount::default();
     }
 
     /// Without listeners the topic is given up, so what the feed knows of the log grows old.
@@ -267,6 +168,8 @@ impl<L: Listener> Feed<L> {
             self.log = None;
             self.held.clear();
             self.ring = Ring::default();
+            self.typing = Typing::default();
+            self.members_now = MemberCount::default();
         }
     }
 }

@@ -1,22 +1,24 @@
 //! One gateway: its rooms, its users, and the tasks that listen to the bus and compare heads.
 
+mod listen;
+
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
 
-use bus::{Bus, Delivery, Payload, Subscription, Topic, announcement::Signal, contract::Topics};
+use bus::{Bus, Publisher, Topic, contract::Topics};
 use common::{
-    UserId,
-    frame::{CloseCode, Notice, NoticeKind, ServerFrame},
+    GatewayId, UserId,
+    frame::{CloseCode, ServerFrame},
     limits,
 };
 use db_api::DbApi;
 use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
-use service::{CancellationToken, Metrics, Verifier};
+use service::{CancellationToken, Metrics, Verifier, minted};
 use tokio::sync::Notify;
 
-use crate::{rooms::Rooms, socket::Settings, users::Users};
+use crate::{presence::Attendance, reads::Reads, rooms::Rooms, socket::Settings, typing::Typists, users::Users};
 
 /// The seed's figures of a gateway, as far as they exist.
 #[derive(Clone)]
@@ -29,20 +31,25 @@ pub(crate) struct Figures {
 
 pub struct Gateway {
     pub(crate) rooms: Arc<Rooms>,
-    pub(crate) users: Users,
+    pub(crate) users: Arc<Users>,
+    pub(crate) attendance: Arc<Attendance>,
+    pub(crate) typists: Arc<Typists>,
+    reads: Reads,
     pub(crate) verifier: Verifier,
     pub(crate) settings: Settings,
     pub(crate) figures: Figures,
     topics: Arc<dyn Topics>,
     draining: AtomicBool,
     compare_now: Notify,
+    /// Nothing is heard of other gateways.
+    alone: AtomicBool,
 }
 
 impl Gateway {
     /// Needs a Tokio runtime. Listens and compares until `stop`.
     pub fn start(
         db: Arc<dyn DbApi>,
-        bus: &dyn Bus,
+        bus: Arc<dyn Bus>,
         verifier: Verifier,
         settings: Settings,
         metrics: &Metrics,
@@ -60,59 +67,52 @@ impl Gateway {
                 Counter::default(),
             ),
         };
+        let users = Arc::new(Users::default());
+        let publisher = Publisher::start(bus.clone(), limits::SIGNALS_WAITING);
+        let typists = Arc::new(Typists::new(publisher.clone()));
+        let attendance = Attendance::new(GatewayId(minted::id()), bus, publisher, users.clone());
         let gateway = Arc::new(Self {
-            rooms: Rooms::new(db, topics.clone()),
-            users: Users::default(),
+            rooms: Rooms::new(db, topics.clone(), attendance.clone(), typists.clone()),
+            reads: Reads::new(users.clone()),
+            users,
+            attendance,
+            typists,
             verifier,
             settings,
             figures,
             topics,
             draining: AtomicBool::new(false),
             compare_now: Notify::new(),
+            alone: AtomicBool::new(false),
         });
         tokio::spawn(
             stop.clone()
                 .run_until_cancelled_owned(gateway.clone().listen(subscription)),
         );
-        tokio::spawn(stop.run_until_cancelled_owned(gateway.clone().compare()));
+        tokio::spawn(stop.clone().run_until_cancelled_owned(gateway.clone().compare()));
+        tokio::spawn(stop.run_until_cancelled_owned(gateway.clone().signal()));
         gateway
     }
 
-    async fn listen(self: Arc<Self>, mut subscription: Box<dyn Subscription>) {
-        loop {
-            match subscription.next().await {
-                Delivery::ContinuityLost => self.compare_now.notify_one(),
-                Delivery::Message { topic, payload } => match (topic, Payload::decode(&payload)) {
-                    (Topic::Room(room), Some(Payload::Event(event))) if event.room_id() == room => {
-                        self.rooms.announced(room, event);
-                    }
-                    (Topic::User(user), Some(Payload::Signal(Signal::Notice(notice)))) => self.notice(user, notice),
-                    // Of a later release, or nothing that this gateway passes on.
-                    _ => {}
-                },
-            }
-        }
+    /// What has no place in the log, on its way out and in.
+    async fn signal(self: Arc<Self>) {
+        tokio::join!(
+            self.typists.run(),
+            self.reads.run(&self.rooms),
+            self.attendance.run(&self.rooms)
+        );
     }
 
-    /// Every [`limits::HEADS_INTERVAL`], and at once when announcements may have been missed (consistency rule 9).
+    /// Every [`limits::HEADS_INTERVAL`], more often while the bus is away, and at once when announcements may have been missed (consistency rule 9).
     async fn compare(self: Arc<Self>) {
         loop {
-            let _ = tokio::time::timeout(limits::HEADS_INTERVAL, self.compare_now.notified()).await;
+            let interval = match self.alone.load(Ordering::Acquire) {
+                true => limits::HEADS_INTERVAL_ALONE,
+                false => limits::HEADS_INTERVAL,
+            };
+            let _ = tokio::time::timeout(interval, self.compare_now.notified()).await;
             if let Err(refusal) = self.rooms.compare_heads().await {
                 tracing::warn!(error = %refusal, "the heads could not be compared");
-            }
-        }
-    }
-
-    fn notice(&self, user: UserId, notice: Notice) {
-        for (actor, outbox) in self.users.of(user) {
-            let revoked = notice.kind == NoticeKind::SessionRevoked;
-            if revoked && notice.session_id != Some(actor.session_id) {
-                continue;
-            }
-            outbox.answer(&ServerFrame::Notice(notice.clone()));
-            if revoked {
-                outbox.close(CloseCode::TokenEnded);
             }
         }
     }

@@ -7,8 +7,13 @@ mod door;
 pub mod feed;
 mod gateway;
 mod outbox;
+mod presence;
+mod reads;
 mod rooms;
+mod signal;
 pub mod socket;
+mod throttle;
+mod typing;
 mod users;
 
 pub use config::{Config, serve, settings};

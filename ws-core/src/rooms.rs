@@ -1,19 +1,25 @@
-//! The rooms of this gateway: each a [`Feed`] behind a lock, its topic on the bus while somebody listens, and the tasks
-//! that fulfil what the feed wishes.
+//! The rooms of this gateway: each a [`Feed`] behind a lock, and its topic on the bus while somebody listens.
+
+mod heads;
+mod signals;
+mod wishes;
 
 use std::{collections::HashMap, sync::Arc};
 
 use bus::{Topic, contract::Topics};
-use common::{LogId, Problem, RoomId, Seq, WsId, event::Event, frame::JoinRoom, limits, token::Actor};
+use common::{Problem, RoomId, WsId, event::Event, frame::JoinRoom, token::Actor};
 use db_api::{
     Call, DbApi, Refusal,
-    types::{Append, Events, Head, Heads, OpenRoom, OpenRooms, OpenedRoom, Opening},
+    types::{OpenRoom, OpenRooms, OpenedRoom, Opening},
 };
 use parking_lot::Mutex;
+pub use signals::Ear;
 
 use crate::{
-    feed::{Feed, Send, Wish},
+    feed::{Feed, Send},
     outbox::Outbox,
+    presence::Attendance,
+    typing::Typists,
 };
 
 struct Cell {
@@ -33,20 +39,30 @@ struct State {
 pub struct Rooms {
     db: Arc<dyn DbApi>,
     topics: Arc<dyn Topics>,
+    attendance: Arc<Attendance>,
+    typists: Arc<Typists>,
     cells: Mutex<HashMap<RoomId, Arc<Cell>>>,
 }
 
 impl Rooms {
-    pub fn new(db: Arc<dyn DbApi>, topics: Arc<dyn Topics>) -> Arc<Self> {
+    pub fn new(
+        db: Arc<dyn DbApi>,
+        topics: Arc<dyn Topics>,
+        attendance: Arc<Attendance>,
+        typists: Arc<Typists>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             db,
             topics,
+            attendance,
+            typists,
             cells: Mutex::default(),
         })
     }
 
     /// A socket's send, to be answered through its outbox.
     pub fn send(self: &Arc<Self>, room: RoomId, send: Send<Arc<Outbox>>) {
+        self.typists.sent(room, send.ws);
         let (cell, wishes) = self.with(room, |feed| feed.send(send));
         self.fulfil(&cell, wishes);
     }
@@ -90,6 +106,7 @@ impl Rooms {
     }
 
     pub fn leave(self: &Arc<Self>, ws: WsId, room: RoomId) {
+        self.typists.silenced(room, ws);
         if let Some(cell) = self.existing(room) {
             cell.state.lock().feed.leave(ws);
             self.settle(cell);
@@ -99,6 +116,7 @@ impl Rooms {
     /// The socket is gone; `rooms` are those that it joined or sent to.
     pub fn disconnect(self: &Arc<Self>, ws: WsId, rooms: impl IntoIterator<Item = RoomId>) {
         for cell in rooms.into_iter().filter_map(|room| self.existing(room)) {
+            self.typists.silenced(cell.room, ws);
             cell.state.lock().feed.disconnect(ws);
             self.settle(cell);
         }
@@ -112,39 +130,6 @@ impl Rooms {
             // It may have been the last event for everybody here.
             self.settle(cell);
         }
-    }
-
-    /// Compares the heads of all followed rooms with db-core's, in one call.
-    ///
-    /// # Errors
-    /// When db-core can't be asked; the next comparison makes it good.
-    pub async fn compare_heads(self: &Arc<Self>) -> Result<(), Refusal> {
-        let followed: Vec<Arc<Cell>> = {
-            let cells = self.cells.lock();
-            cells
-                .values()
-                .filter(|cell| cell.state.lock().feed.follows())
-                .cloned()
-                .collect()
-        };
-        if followed.is_empty() {
-            return Ok(());
-        }
-        let rooms = followed.iter().map(|cell| cell.room).collect();
-        let answer = self.db.heads(Call::anonymous(), Heads { rooms }).await?;
-        let heads: HashMap<RoomId, (Seq, LogId)> = answer
-            .value
-            .heads
-            .iter()
-            .map(|head: &Head| (head.room_id, (head.head_seq, head.log_id)))
-            .collect();
-        for cell in followed {
-            if let Some((head, log)) = heads.get(&cell.room) {
-                let wishes = cell.state.lock().feed.compared(*head, *log);
-                self.fulfil(&cell, wishes);
-            }
-        }
-        Ok(())
     }
 
     fn existing(&self, room: RoomId) -> Option<Arc<Cell>> {
@@ -188,6 +173,7 @@ impl Rooms {
             let mut subscribed = cell.subscribed.lock().await;
             if *subscribed && !cell.state.lock().feed.has_listeners() {
                 rooms.topics.unsubscribe(&[Topic::Room(cell.room)]).await;
+                rooms.attendance.unheard(cell.room);
                 *subscribed = false;
             }
             let mut cells = rooms.cells.lock();
@@ -197,45 +183,6 @@ impl Rooms {
                 cells.remove(&cell.room);
             }
         });
-    }
-
-    fn fulfil(self: &Arc<Self>, cell: &Arc<Cell>, wishes: Vec<Wish>) {
-        for wish in wishes {
-            let (rooms, cell) = (self.clone(), cell.clone());
-            tokio::spawn(async move { rooms.fulfil_one(cell, wish).await });
-        }
-    }
-
-    async fn fulfil_one(self: Arc<Self>, cell: Arc<Cell>, wish: Wish) {
-        let wishes = match wish {
-            Wish::Append(drafts) => {
-                let answer = self.db.append(Call::anonymous(), Append { drafts }).await;
-                if let Err(refusal) = &answer {
-                    tracing::warn!(room = %cell.room, error = %refusal, "an append got no answer");
-                }
-                let outcomes = answer.ok().map(|answer| answer.value.outcomes);
-                cell.state.lock().feed.appended(outcomes)
-            }
-            Wish::Fetch(after) => {
-                let request = Events {
-                    room_id: cell.room,
-                    after,
-                    limit: limits::EVENTS_MAX,
-                };
-                let answer = self.db.events(Call::anonymous(), request).await;
-                if let Err(refusal) = &answer {
-                    tracing::warn!(room = %cell.room, error = %refusal, "a gap could not be filled yet");
-                }
-                let page = answer.ok().map(|answer| (answer.value.items, answer.value.head_seq));
-                cell.state.lock().feed.fetched(page)
-            }
-            Wish::WatchGap => {
-                tokio::time::sleep(limits::GAP_PATIENCE).await;
-                cell.state.lock().feed.gap_due()
-            }
-        };
-        self.fulfil(&cell, wishes);
-        self.settle(cell);
     }
 }
 

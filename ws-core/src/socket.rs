@@ -1,6 +1,7 @@
 //! A connection's protocol as a state machine without I/O (contract, section 5): what the client wrote and a clock in,
 //! actions out. Rooms, tokens and the network are around it.
 
+mod requests;
 #[cfg(test)]
 mod tests;
 
@@ -9,10 +10,13 @@ use std::{collections::HashSet, time::Duration};
 use common::{
     Problem, RoomId, Timestamp, WsId,
     bucket::{Bucket, Rate},
-    frame::{ClientFrame, CloseCode, ErrorFrame, Rejected, Request, Send, ServerFrame, SocketLimits},
+    frame::{ClientFrame, CloseCode, Read, Rejected, Send, ServerFrame, SocketLimits},
     limits,
-    token::{Actor, Scope},
+    room::Presence,
+    token::Actor,
 };
+
+use requests::{error, reply};
 
 /// What the surroundings of a socket have to do, in this order.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +35,16 @@ pub enum Action {
         reference: Option<String>,
         send: Box<Send>,
     },
+    /// The user types.
+    Typing {
+        room: RoomId,
+    },
+    /// The user has stopped.
+    Silent {
+        room: RoomId,
+    },
+    Read(Read),
+    Presence(Presence),
     /// Verify the token, then [`Socket::verified`].
     Verify {
         reference: Option<String>,
@@ -79,6 +93,7 @@ pub struct Socket {
     settings: Settings,
     frames: Bucket,
     sends: Bucket,
+    typing: Bucket,
     /// Rooms that were asked for and not left.
     rooms: HashSet<RoomId>,
     next_ping_ms: u64,
@@ -89,7 +104,7 @@ pub struct Socket {
 impl Socket {
     /// A fresh socket of a verified caller, and its first frame.
     pub fn open(ws: WsId, actor: Actor, settings: Settings, now: Now) -> (Self, Action) {
-        let limits = &settings.limits;
+        let told = &settings.limits;
         let rate = |per_second, burst| Rate { per_second, burst };
         let welcome = ServerFrame::Welcome {
             ws_id: ws,
@@ -97,12 +112,13 @@ impl Socket {
             session_id: actor.session_id,
             expires_at: actor.expires_at,
             heartbeat_seconds: settings.heartbeat.as_secs(),
-            limits: limits.clone(),
+            limits: told.clone(),
         };
         let socket = Self {
             ws,
-            frames: Bucket::full(rate(limits.frames_per_second, limits.frame_burst), now.ticks_ms),
-            sends: Bucket::full(rate(limits.sends_per_second, limits.send_burst), now.ticks_ms),
+            frames: Bucket::full(rate(told.frames_per_second, told.frame_burst), now.ticks_ms),
+            sends: Bucket::full(rate(told.sends_per_second, told.send_burst), now.ticks_ms),
+            typing: Bucket::full(rate(limits::TYPING_PER_SECOND, limits::TYPING_BURST), now.ticks_ms),
             rooms: HashSet::new(),
             next_ping_ms: now.ticks_ms + settings.heartbeat.as_millis() as u64,
             unanswered_pings: 0,
@@ -202,92 +218,10 @@ impl Socket {
         }
     }
 
-    fn request(&mut self, frame: ClientFrame, now: Now) -> Vec<Action> {
-        let reference = frame.reference;
-        match frame.request {
-            Request::Join(join) => self.join(reference, join.rooms),
-            Request::Leave(leave) => {
-                self.rooms.remove(&leave.room_id);
-                vec![Action::Leave {
-                    reference,
-                    room: leave.room_id,
-                }]
-            }
-            Request::Send(send) => self.send(reference, send, now),
-            // These have no answer by contract; their effects are not built yet.
-            Request::Typing(_) | Request::Read(_) | Request::Presence(_) => Vec::new(),
-            Request::Auth(auth) => vec![Action::Verify {
-                reference,
-                token: auth.access_token,
-            }],
-            Request::Ping => vec![reply(ServerFrame::Pong {
-                reference,
-                server_time: now.wall,
-            })],
-        }
-    }
-
-    fn join(&mut self, reference: Option<String>, rooms: Vec<common::frame::JoinRoom>) -> Vec<Action> {
-        if let Err(problem) = self.actor.needs(Scope::Read) {
-            return vec![error(reference, None, None, problem)];
-        }
-        let (mut taken, mut actions) = (Vec::new(), Vec::new());
-        for room in rooms {
-            if self.rooms.len() >= self.settings.limits.rooms_per_socket && !self.rooms.contains(&room.room_id) {
-                let problem = Problem::forbidden("This socket has joined as many rooms as it may.");
-                actions.push(error(reference.clone(), Some(room.room_id), None, problem));
-            } else {
-                self.rooms.insert(room.room_id);
-                taken.push(room);
-            }
-        }
-        if !taken.is_empty() {
-            actions.push(Action::Join {
-                reference,
-                rooms: taken,
-            });
-        }
-        actions
-    }
-
-    fn send(&mut self, reference: Option<String>, send: Send, now: Now) -> Vec<Action> {
-        let (room, message) = (Some(send.room_id), Some(send.message_id));
-        if let Err(wait_ms) = self.sends.take(now.ticks_ms) {
-            return vec![error(reference, room, message, Problem::rate_limited(wait_ms))];
-        }
-        if let Err(problem) = self.actor.needs(Scope::Write) {
-            return vec![error(reference, room, message, problem)];
-        }
-        vec![Action::Send {
-            reference,
-            send: Box::new(send),
-        }]
-    }
-
     fn close(&mut self, code: CloseCode) -> Vec<Action> {
         if std::mem::replace(&mut self.closing, true) {
             return Vec::new();
         }
         vec![Action::Close(code)]
     }
-}
-
-fn reply(frame: ServerFrame) -> Action {
-    Action::Reply(Box::new(Reply(frame)))
-}
-
-fn error(
-    reference: Option<String>,
-    room_id: Option<RoomId>,
-    message_id: Option<common::MessageId>,
-    problem: Problem,
-) -> Action {
-    reply(ServerFrame::Error(ErrorFrame {
-        reference,
-        code: problem.code,
-        detail: problem.detail,
-        room_id,
-        message_id,
-        retry_after_ms: problem.retry_after_ms,
-    }))
 }

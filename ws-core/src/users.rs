@@ -7,7 +7,6 @@ use parking_lot::Mutex;
 
 use crate::outbox::Outbox;
 
-/// Sockets of this gateway by user, for notices and for the bound on one user's sockets.
 #[derive(Default)]
 pub struct Users {
     sockets: Mutex<HashMap<UserId, Sockets>>,
@@ -48,6 +47,11 @@ impl Users {
             .get(&user)
             .map(|of_user| of_user.values().cloned().collect())
             .unwrap_or_default()
+    }
+
+    pub fn socket(&self, user: UserId, ws: WsId) -> Option<Arc<Outbox>> {
+        let sockets = self.sockets.lock();
+        sockets.get(&user)?.get(&ws).map(|(_, outbox)| outbox.clone())
     }
 
     pub fn all(&self) -> Vec<Arc<Outbox>> {

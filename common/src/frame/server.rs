@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{Code, LogId, MessageId, RoomId, Seq, SessionId, Timestamp, UserId, WsId, limits};
+use crate::{Code, LogId, MessageId, RoomId, Seq, SessionId, Timestamp, UserId, WsId, limits, room::Presence};
 
 /// The limits of a socket, told in `welcome`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -100,6 +100,20 @@ pub enum ServerFrame {
         reconnect_after_ms: u64,
     },
     Notice(Notice),
+    Typing {
+        room_id: RoomId,
+        user_id: UserId,
+        typing: bool,
+    },
+    Read {
+        room_id: RoomId,
+        user_id: UserId,
+        seq: Seq,
+    },
+    Presence {
+        user_id: UserId,
+        status: Presence,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -32,13 +32,16 @@ pub enum Signal {
     /// Whom a gateway has in a room. Between gateways; clients hear `presence`.
     Roster {
         room_id: RoomId,
-        gateway_id: GatewayId,
         users: Whereabouts,
     },
     /// The same from a gateway that begins to hear the room, to be answered by the others with theirs.
     RollCall {
         room_id: RoomId,
         gateway_id: GatewayId,
+        users: Whereabouts,
+    },
+    /// How the users are of a gateway that is gone, for every gateway that has shown them.
+    Whereabouts {
         users: Whereabouts,
     },
 }
@@ -128,5 +131,11 @@ mod tests {
         assert_eq!(bytes, r#"{"type":"notice","kind":"room-added","v":1}"#);
         assert_eq!(Payload::decode(&bytes), Some(payload));
         assert_eq!(Payload::decode(br#"{"type":"hologram","v":2}"#), None);
+        let id = uuid::Uuid::from_u128(1);
+        let roster = Payload::Signal(Signal::Roster {
+            room_id: RoomId(id),
+            users: Whereabouts::from([(UserId(id), Presence::Away)]),
+        });
+        assert_eq!(Payload::decode(&roster.encode()), Some(roster));
     }
 }

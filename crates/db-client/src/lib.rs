@@ -1,92 +1,136 @@
 //! db-core's contract over HTTP, from the caller's side. A call that got no answer is `unavailable`: what it asked may have
 //! happened, which is why appends carry ids of their own.
 
+mod breaker;
+mod wire;
+
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use bytes::Bytes;
 use common::{
-    Timestamp, limits,
+    limits,
     room::{Invite, Member, Message, Page, ReadMarker, Room, User},
     service_token::{Service, ServiceKey},
 };
-use db_api::{Answer, Call, DbApi, Refusal, Reply, VERSION, types::*, with_operations};
-use http::{Request, header};
-use http_body_util::Full;
+use db_api::{Call, DbApi, Refusal, Reply, types::*, with_operations};
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
-use service::{
-    client::{HttpClient, call, client},
-    minted,
+use tokio::{
+    sync::{Semaphore, watch},
+    time::Instant,
 };
 
-/// Bytes of an answer that are read: a full page with its quotes.
-const ANSWER_BYTES: usize = 16 * 1024 * 1024;
+use breaker::{Breaker, LOOK, Probe, Turn};
+use wire::{Asked, Wire};
 
-pub struct DbClient {
-    http: HttpClient,
-    base: String,
-    service: Service,
-    key: ServiceKey,
-    /// The token in use, and until when.
-    token: Mutex<Option<(String, Timestamp)>>,
-}
+/// db-core, behind a circuit breaker of this process.
+pub struct DbClient(Arc<Guarded>);
 
-#[derive(Serialize)]
-struct Asked<'a, T> {
-    call: &'a Call,
-    request: &'a T,
+struct Guarded {
+    wire: Wire,
+    breaker: Mutex<Breaker>,
+    /// Counts how often the circuit opened: who waits for an answer then gives up.
+    openings: watch::Sender<u64>,
+    places: Semaphore,
 }
 
 impl DbClient {
     /// `url` is db-core's origin, without a slash at its end.
     pub fn new(url: &str, service: Service, key: ServiceKey) -> Self {
-        Self {
-            http: client(),
-            base: format!("{url}/{VERSION}"),
-            service,
-            key,
-            token: Mutex::default(),
-        }
+        Self(Arc::new(Guarded {
+            wire: Wire::new(url, service, key),
+            breaker: Mutex::new(Breaker::new(Instant::now())),
+            openings: watch::channel(0).0,
+            places: Semaphore::new(limits::CALLS_AT_ONCE),
+        }))
     }
+}
 
-    /// A token that is good for at least half its life.
-    fn token(&self) -> Result<String, Refusal> {
-        let (now, mut held) = (minted::now(), self.token.lock());
-        if let Some((token, until)) = held.as_ref()
-            && now < *until
-        {
-            return Ok(token.clone());
-        }
-        let token = self.key.issue(self.service, now).map_err(|_| Refusal::Internal)?;
-        *held = Some((token.clone(), now.plus(limits::SERVICE_TOKEN_LIFE / 2)));
-        Ok(token)
-    }
-
+impl Guarded {
     async fn ask<Q: Serialize, A: DeserializeOwned>(
-        &self,
+        self: &Arc<Self>,
         operation: &str,
-        circumstances: Call,
+        call: Call,
         request: Q,
     ) -> Reply<A> {
-        let body = serde_json::to_vec(&Asked {
-            call: &circumstances,
-            request: &request,
-        });
-        let http = Request::post(format!("{}/{operation}", self.base))
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.token()?))
-            .body(Full::<Bytes>::from(body.map_err(|_| Refusal::Internal)?))
-            .map_err(|_| Refusal::Internal)?;
-        let response = call(&self.http, http, circumstances.deadline(), ANSWER_BYTES)
-            .await
-            .map_err(|error| Refusal::unavailable(error.to_string()))?;
-        if response.status().is_success() {
-            return serde_json::from_slice::<Answer<A>>(response.body())
-                .map_err(|error| Refusal::unavailable(format!("db-core's answer can't be read: {error}")));
+        // Taken first: what opens the circuit from here on is heard.
+        let mut openings = self.openings.subscribe();
+        if self.breaker.lock().is_open() {
+            return Err(away());
         }
-        // An answer that is no refusal comes from something between us and db-core.
-        Err(serde_json::from_slice(response.body())
-            .unwrap_or_else(|_| Refusal::unavailable(format!("db-core answered {}", response.status()))))
+        let place = self.places.try_acquire();
+        let _place = place.map_err(|_| Refusal::unavailable("too many calls wait for db-core"))?;
+        let began = Instant::now();
+        let answer = self.wire.ask(operation, &call, call.deadline(), &request);
+        tokio::pin!(answer);
+        let asked = loop {
+            tokio::select! {
+                asked = &mut answer => break asked,
+                _ = openings.changed() => return Err(away()),
+                () = tokio::time::sleep(LOOK) => {
+                    if self.breaker.lock().doubts(began, Instant::now()) {
+                        tokio::spawn(self.clone().resolve_doubt());
+                    }
+                }
+            }
+        };
+        match asked {
+            Asked::Answered(reply) => {
+                self.breaker.lock().answered(Instant::now());
+                reply
+            }
+            Asked::Unanswered(reason) => {
+                let turn = self.breaker.lock().unanswered();
+                self.turn(turn);
+                Err(Refusal::unavailable(reason))
+            }
+            Asked::NotAsked(refusal) => Err(refusal),
+        }
     }
+
+    async fn resolve_doubt(self: Arc<Self>) {
+        let probe = self.probe().await;
+        let turn = self.breaker.lock().probed(probe, Instant::now());
+        self.turn(turn);
+    }
+
+    fn turn(self: &Arc<Self>, turn: Turn) {
+        match turn {
+            Turn::Stay => {}
+            Turn::Opened => {
+                tracing::warn!("db-core does not answer: the circuit is open");
+                self.openings.send_modify(|openings| *openings += 1);
+                let kept = Arc::downgrade(self);
+                tokio::spawn(async move {
+                    loop {
+                        tokio::time::sleep(limits::BREAKER_INTERVAL).await;
+                        let Some(guarded) = kept.upgrade() else { return };
+                        guarded.clone().resolve_doubt().await;
+                        if !guarded.breaker.lock().is_open() {
+                            tracing::info!("db-core answers again: the circuit is closed");
+                            return;
+                        }
+                    }
+                });
+            }
+        }
+    }
+
+    /// Whether db-core is there; how its database is doesn't matter, but it may take a while to say.
+    async fn probe(&self) -> Probe {
+        let call = Call::anonymous().within(limits::BREAKER_PROBE / 2);
+        let asked = self
+            .wire
+            .ask::<_, Health>("health", &call, limits::BREAKER_PROBE, &Nothing {});
+        match asked.await {
+            Asked::Answered(_) => Probe::Answered,
+            Asked::Unanswered(_) | Asked::NotAsked(_) => Probe::Silent,
+        }
+    }
+}
+
+fn away() -> Refusal {
+    Refusal::unavailable("db-core is away: the circuit is open")
 }
 
 macro_rules! client {
@@ -94,7 +138,7 @@ macro_rules! client {
         #[async_trait]
         impl DbApi for DbClient {
             $(async fn $name(&self, call: Call, request: $request) -> Reply<$answer> {
-                self.ask(stringify!($name), call, request).await
+                self.0.ask(stringify!($name), call, request).await
             })*
         }
     };

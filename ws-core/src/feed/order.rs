@@ -75,27 +75,27 @@ impl<L: Listener> Feed<L> {
         if !self.follows() {
             return Vec::new();
         }
+        let mut wishes = Vec::new();
         while let Some(entry) = self.held.first_entry() {
             match (*entry.key()).cmp(&self.position.next()) {
                 std::cmp::Ordering::Less => drop(entry.remove()),
                 std::cmp::Ordering::Equal => {
                     let event = entry.remove();
-                    self.apply(event);
+                    wishes.extend(self.apply(event));
                 }
                 std::cmp::Ordering::Greater => break,
             }
         }
-        self.finish_joins();
+        wishes.extend(self.finish_joins());
         self.forget_when_unheard();
-        if self.held.is_empty() || self.fetching {
-            Vec::new()
-        } else {
-            vec![Wish::WatchGap]
+        if !self.held.is_empty() && !self.fetching {
+            wishes.push(Wish::WatchGap);
         }
+        wishes
     }
 
     /// The event at its own turn: to each member as its frame, or to the socket that waits for it as its `ack`.
-    fn apply(&mut self, event: Event) {
+    fn apply(&mut self, event: Event) -> Option<Wish> {
         let seq = event.seq();
         self.position = seq;
         let acked_now = self.settle_by(&event);
@@ -113,5 +113,6 @@ impl<L: Listener> Feed<L> {
             over.for_each(|(_, member)| member.listener.ended(self.room));
         }
         self.ring.push(Entry { frame, ends });
+        self.noticed(&event, ends)
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use common::{Seq, event::Event, limits};
+use common::{Seq, event::Event, frame::ServerFrame, limits};
 use db_api::types::OpenedRoom;
 use serde_json::value::RawValue;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -18,6 +18,11 @@ impl Encoded {
     pub fn of(event: &Event) -> Self {
         // Events are plain structs: they always serialise.
         Self(serde_json::to_string(event).unwrap_or_default().into())
+    }
+
+    pub fn of_frame(frame: &ServerFrame) -> Self {
+        // So are frames.
+        Self(serde_json::to_string(frame).unwrap_or_default().into())
     }
 }
 

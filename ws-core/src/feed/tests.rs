@@ -1,5 +1,7 @@
 //! The feed by its rules (consistency 5, 6, 9, 13): each test is an interleaving that breaks the obvious way.
 
+mod signals;
+
 use std::{cell::RefCell, rc::Rc};
 
 use common::{
@@ -11,7 +13,7 @@ use common::{
 };
 use db_api::{
     Refusal,
-    types::{Appended, Outcome},
+    types::{Appended, OpenedRoom, Outcome},
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -28,7 +30,8 @@ impl Heard {
         let seq = frame["seq"]
             .as_u64()
             .or(frame["headSeq"].as_u64())
-            .map(|seq| seq.to_string());
+            .map(|seq| seq.to_string())
+            .or(frame["typing"].as_bool().map(|typing| typing.to_string()));
         self.0
             .borrow_mut()
             .push(format!("{} {}", text("type"), seq.unwrap_or_else(|| text("code"))));
@@ -42,6 +45,10 @@ impl Heard {
 impl Listener for Heard {
     fn event(&self, frame: &Encoded) {
         self.push(serde_json::from_str(&frame.0).unwrap());
+    }
+
+    fn signal(&self, signal: &SignalFrame) {
+        self.push(serde_json::from_str(&signal.frame.0).unwrap());
     }
 
     fn answer(&self, frame: ServerFrame) {
@@ -103,7 +110,10 @@ fn opened(head: u64, events: Vec<Event>) -> OpenedRoom {
 fn joined() -> (Feed<Heard>, WsId, Heard) {
     let (mut feed, ws, heard) = (Feed::new(room()), WsId(id(5)), Heard::default());
     feed.join(ws, UserId(id(50)), heard.clone(), None, false);
-    assert!(feed.opened(ws, Ok(opened(3, Vec::new()))).is_empty());
+    assert!(matches!(
+        feed.opened(ws, Ok(opened(3, Vec::new())))[..],
+        [Wish::Arrived { .. }]
+    ));
     assert_eq!(heard.take(), ["joined 3"]);
     (feed, ws, heard)
 }
@@ -288,7 +298,8 @@ fn a_join_waits_for_its_head_and_gets_what_came_since() {
     let (ws, heard) = (WsId(id(6)), Heard::default());
     feed.join(ws, UserId(id(60)), heard.clone(), None, true);
     // The head of its call is ahead of what this gateway has applied: the events of the call close the gap.
-    assert!(feed.opened(ws, Ok(opened(5, vec![event(4), event(5)]))).is_empty());
+    let wishes = feed.opened(ws, Ok(opened(5, vec![event(4), event(5)])));
+    assert!(matches!(wishes[..], [Wish::Arrived { .. }]), "nothing else to do");
     assert_eq!(heard.take(), ["joined 5"]);
     let late = (WsId(id(7)), Heard::default());
     feed.join(late.0, UserId(id(61)), late.1.clone(), None, true);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::{Code, SessionId, Timestamp, UserId, frame::ErrorFrame, room::AccountRole};
+use common::{Code, SessionId, Timestamp, UserId, frame::ErrorFrame, room::AccountRole, token::Scope};
 use uuid::Uuid;
 
 use super::*;
@@ -176,4 +176,57 @@ fn a_socket_joins_only_so_many_rooms() {
     );
     socket.room_ended(RoomId(Uuid::from_u128(0)));
     assert_eq!(codes(&socket.join(None, vec![room(most)])), []);
+}
+
+fn joined() -> Socket {
+    let mut socket = socket();
+    socket.text(&format!(r#"{{"type":"join","rooms":[{{"roomId":"{ROOM}"}}]}}"#), at(0));
+    socket
+}
+
+fn typing() -> String {
+    format!(r#"{{"type":"typing","roomId":"{ROOM}","typing":true}}"#)
+}
+
+#[test]
+fn typing_reaches_only_a_room_that_was_joined_and_no_faster_than_people_type() {
+    let room = ROOM.parse().unwrap();
+    assert_eq!(socket().text(&typing(), at(0)), []);
+    let mut socket = joined();
+    for _ in 0..limits::TYPING_BURST {
+        assert_eq!(socket.text(&typing(), at(0)), [Action::Typing { room }]);
+    }
+    assert_eq!(socket.text(&typing(), at(0)), [], "no error either");
+    let silent = typing().replace("true", "false");
+    assert_eq!(socket.text(&silent, at(1_000)), [Action::Silent { room }]);
+    socket.room_ended(room);
+    assert_eq!(socket.text(&typing(), at(2_000)), []);
+}
+
+#[test]
+fn who_may_only_read_is_refused_the_rest() {
+    let reader = || Actor {
+        scopes: vec![Scope::Read],
+        ..actor()
+    };
+    let read = format!(r#"{{"type":"read","roomId":"{ROOM}","seq":3}}"#);
+    for text in [&read, r#"{"type":"presence","status":"away"}"#, &send_frame()] {
+        assert_eq!(
+            codes(&socket_of(reader()).text(text, at(0))),
+            [Code::Forbidden],
+            "{text}"
+        );
+        assert_eq!(codes(&socket().text(text, at(0))), [], "{text}");
+    }
+    let mut socket = joined();
+    socket.verified(None, Ok(reader()));
+    assert_eq!(codes(&socket.text(&typing(), at(0))), [Code::Forbidden]);
+}
+
+#[test]
+fn presence_is_online_or_away() {
+    let say = |status: &str| socket().text(&format!(r#"{{"type":"presence","status":"{status}"}}"#), at(0));
+    assert_eq!(say("away"), [Action::Presence(Presence::Away)]);
+    assert_eq!(say("online"), [Action::Presence(Presence::Online)]);
+    assert_eq!(codes(&say("offline")), [Code::InvalidRequest]);
 }

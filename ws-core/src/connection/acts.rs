@@ -1,0 +1,86 @@
+//! What a socket decided, done.
+
+use std::collections::VecDeque;
+
+use common::{
+    frame::{CloseCode, ServerFrame},
+    room::Presence,
+};
+use db_api::types::Draft;
+
+use super::Running;
+use crate::{feed::Send, socket::Action};
+
+impl Running<'_> {
+    /// Does what the socket decided; with a code when it has to end.
+    pub(super) async fn act(&mut self, actions: Vec<Action>) -> Option<CloseCode> {
+        let mut queue: VecDeque<Action> = actions.into();
+        while let Some(action) = queue.pop_front() {
+            let connection = self.connection;
+            let (gateway, ws) = (&connection.gateway, connection.ws);
+            match action {
+                Action::Reply(reply) => connection.outbox.answer(&reply.0),
+                Action::Join { reference, rooms } => {
+                    self.rooms.extend(rooms.iter().map(|room| room.room_id));
+                    self.joins.add(self.socket.actor(), reference, rooms);
+                }
+                Action::Leave { reference, room } => {
+                    self.joins.cancel(room);
+                    gateway.rooms.leave(ws, room);
+                    connection.outbox.answer(&ServerFrame::Left {
+                        reference,
+                        room_id: room,
+                    });
+                }
+                Action::Send { reference, send } => self.send(reference, *send),
+                Action::Typing { room } => {
+                    // What was asked for may not be joined yet, or no longer.
+                    if gateway.rooms.has_joined(room, ws) {
+                        gateway.typists.types(room, connection.actor.user_id, ws);
+                    }
+                }
+                Action::Silent { room } => gateway.typists.silenced(room, ws),
+                Action::Read(read) => self.markers.add(self.socket.actor(), read.room_id, read.seq),
+                Action::Presence(status) => self.be(status),
+                Action::Verify { reference, token } => {
+                    let verified = gateway.verifier.verify(&token).await;
+                    queue.extend(self.socket.verified(reference, verified));
+                }
+                Action::Ping => connection.outbox.ping(),
+                Action::Close(code) => return Some(code),
+            }
+        }
+        None
+    }
+
+    /// Says how the user is by this socket.
+    pub(super) fn be(&self, status: Presence) {
+        let connection = self.connection;
+        let attendance = &connection.gateway.attendance;
+        attendance.set(connection.actor.user_id, connection.ws, status);
+    }
+
+    fn send(&mut self, reference: Option<String>, send: common::frame::Send) {
+        let (room, ws) = (send.room_id, self.connection.ws);
+        let draft = Draft {
+            actor: self.socket.actor().clone(),
+            room_id: room,
+            message_id: send.message_id,
+            content: send.content.0,
+            reply_to: send.reply_to,
+            mentions: send.mentions,
+            ws_id: Some(ws),
+            traceparent: send.traceparent.filter(|text| http_contract::headers::is_sampled(text)),
+        };
+        self.rooms.insert(room);
+        self.connection.gateway.rooms.send(
+            room,
+            Send {
+                ws,
+                listener: self.connection.outbox.clone(),
+                reference,
+                draft,
+            },
+        );
+    }
+}

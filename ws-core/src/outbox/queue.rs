@@ -1,0 +1,122 @@
+//! The frames in their order, and the arithmetic of what may wait.
+
+use std::collections::{HashMap, VecDeque, hash_map::Entry};
+
+use common::{RoomId, frame::CloseCode, limits};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::signal::{SignalFrame, SignalKey};
+
+/// How a frame counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Count {
+    Bounded,
+    /// Answers to `join` are made as the reader takes them and don't count in the bound.
+    CatchUp,
+}
+
+enum Waiting {
+    Frame(Utf8Bytes, Count),
+    /// The place of a signal, which may have been replaced or shed since.
+    Signal(SignalKey),
+}
+
+#[derive(Default)]
+pub struct Queue {
+    pub ping: bool,
+    pub close: Option<CloseCode>,
+    pub ended: Vec<RoomId>,
+    frames: VecDeque<Waiting>,
+    typing: HashMap<SignalKey, Utf8Bytes>,
+    others: HashMap<SignalKey, Utf8Bytes>,
+    bounded_bytes: usize,
+    catch_up_bytes: usize,
+}
+
+impl Queue {
+    pub fn push(&mut self, frame: Utf8Bytes, count: Count) {
+        if self.close.is_some() {
+            return;
+        }
+        *self.bytes_of(count) += frame.len();
+        self.frames.push_back(Waiting::Frame(frame, count));
+        if self.bounded_bytes > limits::SHED_TYPING_BYTES {
+            self.bounded_bytes -= shed(&mut self.typing);
+        }
+        if self.bounded_bytes > limits::SHED_SIGNALS_BYTES {
+            self.bounded_bytes -= shed(&mut self.others);
+        }
+        if self.bounded_bytes > limits::SOCKET_QUEUE_BYTES {
+            // What waits is dropped: the client resumes from where it was.
+            *self = Self {
+                close: Some(CloseCode::TooSlow),
+                ended: std::mem::take(&mut self.ended),
+                ..Self::default()
+            };
+        }
+    }
+
+    /// Queues a signal, or puts it in the place of an older one; with too much waiting it is dropped.
+    pub fn signal(&mut self, signal: &SignalFrame) {
+        let (key, frame) = (signal.key, signal.frame.0.clone());
+        if self.close.is_some() || self.bounded_bytes > key.shed_above() {
+            return;
+        }
+        self.bounded_bytes += frame.len();
+        match self.signals(key).entry(key) {
+            Entry::Occupied(mut older) => {
+                let older = older.insert(frame);
+                self.bounded_bytes -= older.len();
+            }
+            Entry::Vacant(place) => {
+                place.insert(frame);
+                self.frames.push_back(Waiting::Signal(key));
+            }
+        }
+    }
+
+    pub fn pop(&mut self) -> Option<Utf8Bytes> {
+        loop {
+            match self.frames.pop_front()? {
+                Waiting::Frame(frame, count) => {
+                    *self.bytes_of(count) -= frame.len();
+                    return Some(frame);
+                }
+                Waiting::Signal(key) => {
+                    if let Some(frame) = self.signals(key).remove(&key) {
+                        self.bounded_bytes -= frame.len();
+                        return Some(frame);
+                    }
+                }
+            }
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// All that waits.
+    pub fn bytes(&self) -> usize {
+        self.bounded_bytes + self.catch_up_bytes
+    }
+
+    fn bytes_of(&mut self, count: Count) -> &mut usize {
+        match count {
+            Count::Bounded => &mut self.bounded_bytes,
+            Count::CatchUp => &mut self.catch_up_bytes,
+        }
+    }
+
+    fn signals(&mut self, key: SignalKey) -> &mut HashMap<SignalKey, Utf8Bytes> {
+        match key {
+            SignalKey::Typing(..) => &mut self.typing,
+            SignalKey::Read(..) | SignalKey::Presence(_) => &mut self.others,
+        }
+    }
+}
+
+/// Drops the signals and says how many bytes that were.
+fn shed(signals: &mut HashMap<SignalKey, Utf8Bytes>) -> usize {
+    signals.drain().map(|(_, frame)| frame.len()).sum()
+}
