@@ -27,9 +27,22 @@ pub const EMOJI_BYTES: usize = 32;
 /// Different reactions of one message.
 pub const REACTIONS: usize = 20;
 pub const SEARCH_CHARS: usize = 200;
+/// Characters from which the last word of a search also finds what begins with it.
+pub const SEARCH_PREFIX_CHARS: usize = 3;
+/// What is written is gathered so long before it becomes searchable; the contract allows 2 s.
+pub const SEARCH_LAG: Duration = Duration::from_millis(500);
+/// How often rooms are looked for that were missed, after a crash between a commit and its announcement.
+pub const SEARCH_SWEEP: Duration = Duration::from_secs(60);
+/// Rooms that wait for becoming searchable; what is beyond is found by the sweep.
+pub const SEARCH_WAITING: usize = 65_536;
+/// Rooms of one transaction that makes searchable, and events of each.
+pub const SEARCH_ROOMS_AT_ONCE: usize = 20;
+pub const SEARCH_EVENTS_AT_ONCE: i32 = 1_000;
 /// Characters of an `Idempotency-Key`, and how long one is remembered.
 pub const IDEMPOTENCY_KEY_CHARS: usize = 128;
 pub const IDEMPOTENCY_KEY_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// Keys past their life that a request with a key of its own takes away: more than it adds.
+pub const IDEMPOTENCY_KEYS_SWEPT: i64 = 4;
 /// How long an invite is good: unless given, and at most.
 pub const INVITE_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 pub const INVITE_LIFE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use bus::{Announcement, Bus};
+use bus::{Announcement, Bus, Payload};
 use common::{
     RoomId, UserId,
     frame::{Notice, NoticeKind},
@@ -11,19 +11,24 @@ use common::{
 };
 use tokio::sync::mpsc;
 
+use crate::search::Indexer;
+
 #[derive(Clone)]
-pub struct Announcer(mpsc::Sender<Announcement>);
+pub struct Announcer {
+    queue: mpsc::Sender<Announcement>,
+    indexer: Indexer,
+}
 
 /// Announcements of one publication.
 const BATCH: usize = 256;
 
 impl Announcer {
     /// Needs a Tokio runtime.
-    pub fn start(bus: Arc<dyn Bus>) -> Self {
-        let (sender, mut queue) = mpsc::channel(limits::ANNOUNCEMENTS_WAITING);
+    pub fn start(bus: Arc<dyn Bus>, indexer: Indexer) -> Self {
+        let (sender, mut waiting) = mpsc::channel(limits::ANNOUNCEMENTS_WAITING);
         tokio::spawn(async move {
             let mut batch = Vec::new();
-            while queue.recv_many(&mut batch, BATCH).await > 0 {
+            while waiting.recv_many(&mut batch, BATCH).await > 0 {
                 let encoded = batch
                     .drain(..)
                     .map(|announcement: Announcement| announcement.encoded())
@@ -33,7 +38,7 @@ impl Announcer {
                 }
             }
         });
-        Self(sender)
+        Self { queue: sender, indexer }
     }
 
     /// Tells a user something about one of their rooms.
@@ -47,7 +52,10 @@ impl Announcer {
     }
 
     pub fn offer(&self, announcement: Announcement) {
-        if self.0.try_send(announcement).is_err() {
+        if let Payload::Event(event) = &announcement.payload {
+            self.indexer.committed(event);
+        }
+        if self.queue.try_send(announcement).is_err() {
             tracing::warn!("too many announcements wait: one is dropped");
         }
     }

@@ -3,6 +3,7 @@
 
 mod batch;
 mod lane;
+pub mod statement;
 
 use std::{
     hash::{BuildHasher, RandomState},

@@ -10,6 +10,7 @@ mod creation;
 mod dms;
 mod failures;
 mod gateways;
+mod history;
 pub mod http;
 mod invites;
 mod log;
@@ -17,8 +18,10 @@ mod markers;
 mod members;
 mod membership;
 mod messages;
+mod once;
 mod passwords;
 mod people;
+mod reactions;
 mod refresh;
 mod rooms;
 mod roster;
@@ -54,6 +57,7 @@ use cache::{Cache, ReadThrough};
 use committer::Committer;
 use failures::Failures;
 use passwords::Passwords;
+use search::Indexer;
 
 /// Whether new accounts are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +116,7 @@ impl Core {
     pub fn new(parts: Parts) -> Result<Arc<Self>, Refusal> {
         let latency = Family::new_with_constructor(service::metrics::seconds as fn() -> Histogram);
         let cache = Arc::new(ReadThrough::new(parts.cache, &parts.metrics));
-        let announcer = Announcer::start(parts.bus.clone());
+        let announcer = Announcer::start(parts.bus.clone(), Indexer::start(parts.store.clone()));
         Ok(Arc::new(Self {
             committer: Committer::start(&parts.store, &cache, &announcer),
             handed_out: moka::sync::Cache::new(common::limits::CACHE_ENTRIES),

@@ -1,25 +1,21 @@
-//! The rooms' logs: appending, history, recovery.
+//! The rooms' logs: appending and recovery.
+
+mod once;
 
 use common::{
-    MessageId, RoomId,
     event::{Content, Event},
     limits,
-    room::Message,
 };
 use db_api::{
     Answer, Call, Refusal, Reply,
-    types::{
-        Append, AppendOutcome, Appended, Draft, EventPage, Events, GetMessage, History, HistoryPage, Outcome, Place,
-    },
+    types::{Append, AppendOutcome, Appended, Draft, EventPage, Events, Outcome},
 };
 use tokio::time::Instant;
 
 use crate::{
     Core,
-    cache::Entry,
     committer::Settled,
-    people::page_limit,
-    rows::{EVENT, EventRow, MESSAGE, MessageRow},
+    rows::{EVENT, EventRow},
     store::refuse,
 };
 
@@ -39,6 +35,17 @@ impl Core {
                 "/drafts",
                 format!("at most {}", limits::DRAFTS_PER_APPEND),
             ));
+        }
+        if call.once.is_some() {
+            let [draft] = request.drafts.as_slice() else {
+                return Err(Refusal::invalid("/drafts", "one alone is done once"));
+            };
+            let outcome = match syntax(draft) {
+                None => self.append_once(&call, draft).await.unwrap_or_else(Outcome::Refused),
+                Some(refusal) => Outcome::Refused(refusal),
+            };
+            let outcomes = vec![outcome];
+            return Ok(Answer::written(AppendOutcome { outcomes }, self.seen()));
         }
         let until = Instant::now() + call.deadline();
         let _timer = self.timer("message", "append");
@@ -79,7 +86,9 @@ impl Core {
 
     /// What stands in the log for a draft that came again.
     async fn repeated(&self, draft: &Draft) -> Result<Appended, Refusal> {
-        let current = self.message_of(draft.room_id, draft.message_id).await?;
+        let current = self
+            .message_of(draft.actor.user_id, draft.room_id, draft.message_id)
+            .await?;
         let query = format!("select {EVENT} where room_id = $1 and seq = $2");
         let row = sqlx::query_as::<_, EventRow>(sqlx::AssertSqlSafe(query))
             .bind(draft.room_id.0)
@@ -95,63 +104,6 @@ impl Core {
             }),
             _ => Err(Refusal::Internal),
         }
-    }
-
-    pub(crate) async fn do_history(&self, call: Call, request: History) -> Result<HistoryPage, Refusal> {
-        let limit = page_limit(request.limit)?;
-        self.may_read(&call, request.room_id).await?;
-        let _timer = self.timer("history", "read");
-        if request.place != Place::Newest || request.limit > limits::PAGE_ITEMS {
-            let page = self.history_page(request.room_id, request.place, limit);
-            return self.store.read(&call, page).await;
-        }
-        let newest = || async {
-            // Its version first: the page may be newer than that, never older.
-            let version = self.version_of(request.room_id).await?;
-            let page = self.history_page(request.room_id, Place::Newest, i64::from(limits::PAGE_ITEMS));
-            Ok((version, page.await?))
-        };
-        let cached = self.cache.get(Entry::Newest(request.room_id), newest);
-        let mut page = self.store.read(&call, cached).await?;
-        let surplus = page.items.len().saturating_sub(request.limit as usize);
-        page.has_more |= surplus > 0;
-        page.items.drain(..surplus);
-        Ok(page)
-    }
-
-    async fn version_of(&self, room: RoomId) -> Result<i64, Refusal> {
-        let version: Option<i64> = sqlx::query_scalar("select version from rooms where id = $1")
-            .bind(room.0)
-            .fetch_optional(self.store.pool())
-            .await
-            .map_err(refuse)?;
-        version.ok_or(Refusal::NotFound)
-    }
-
-    async fn history_page(&self, room: RoomId, place: Place, limit: i64) -> Result<HistoryPage, Refusal> {
-        let (edge, order, seq) = match place {
-            Place::Newest => ("m.seq > $2", "desc", 0),
-            Place::Before(seq) => ("m.seq < $2", "desc", seq.as_i64()),
-            Place::After(seq) => ("m.seq > $2", "asc", seq.as_i64()),
-        };
-        let query = format!("select {MESSAGE} where m.room_id = $1 and {edge} order by m.seq {order} limit $3");
-        let rows = sqlx::query_as::<_, MessageRow>(sqlx::AssertSqlSafe(query))
-            .bind(room.0)
-            .bind(seq)
-            .bind(limit + 1)
-            .fetch_all(self.store.pool())
-            .await
-            .map_err(refuse)?;
-        let mut items = rows.into_iter().map(Message::try_from).collect::<Result<Vec<_>, _>>()?;
-        let has_more = crate::people::next(&mut items, limit, |_| String::new()).is_some();
-        items.sort_by_key(|message| message.seq);
-        Ok(HistoryPage { items, has_more })
-    }
-
-    pub(crate) async fn do_message(&self, call: Call, request: GetMessage) -> Result<Message, Refusal> {
-        let (room, message): (RoomId, MessageId) = (request.room_id, request.message_id);
-        self.may_read(&call, room).await?;
-        self.store.read(&call, self.message_of(room, message)).await
     }
 
     pub(crate) async fn do_events(&self, call: Call, request: Events) -> Result<EventPage, Refusal> {

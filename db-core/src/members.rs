@@ -18,27 +18,39 @@ use crate::{
     Core,
     blocks::{hold, unblocked},
     membership::{MEMBER, acting, enter, exit, may_end, member_of, role_of},
+    once::Once,
     people::{next, page_limit, place},
     rooms::lock,
     rows::MemberRow,
     store::refuse,
 };
 
+/// What an adding that is done once is remembered by.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Added {
+    created: bool,
+}
+
 impl Core {
     pub(crate) async fn do_join_room(&self, call: Call, request: InRoom) -> Reply<Room> {
         let (user, room) = (self.actor(&call)?.user_id, request.room_id);
+        let once = Once::of(&call, user);
         let joined = self
             .change_room(&call, room, move |pool| async move {
                 let mut tx = pool.begin().await.map_err(refuse)?;
+                if let Some(Nothing {}) = once.earlier(&mut tx).await? {
+                    return Ok(None);
+                }
                 let locked = lock(&mut tx, room).await?;
                 if role_of(&mut tx, room, user).await?.is_some() {
+                    once.commit(tx, &Nothing {}).await?;
                     return Ok(None);
                 }
                 if locked.visibility() == Visibility::Private {
                     return Err(Refusal::NotFound);
                 }
                 let event = enter(&mut tx, room, user, user, "joined").await?;
-                tx.commit().await.map_err(refuse)?;
+                once.commit(tx, &Nothing {}).await?;
                 Ok(Some(event))
             })
             .await?;
@@ -58,26 +70,36 @@ impl Core {
 
     /// Ends a membership: `by` is the member itself, or who may remove it.
     async fn end(&self, call: Call, room: RoomId, user: UserId, by: UserId) -> Reply<Nothing> {
+        let once = Once::of(&call, by);
         let event = self
             .change_room(&call, room, move |pool| async move {
                 let mut tx = pool.begin().await.map_err(refuse)?;
+                if let Some(Nothing {}) = once.earlier(&mut tx).await? {
+                    return Ok(None);
+                }
                 let locked = lock(&mut tx, room).await?;
                 may_end(&mut tx, &locked, room, user, by).await?;
                 let event = exit(&mut tx, &locked, room, user, by).await?;
-                tx.commit().await.map_err(refuse)?;
-                Ok(event)
+                once.commit(tx, &Nothing {}).await?;
+                Ok(Some(event))
             })
             .await?;
-        self.announce(Some(event));
-        self.announcer.notify(user, NoticeKind::RoomRemoved, room);
+        if event.is_some() {
+            self.announce(event);
+            self.announcer.notify(user, NoticeKind::RoomRemoved, room);
+        }
         Ok(Answer::written(Nothing {}, self.seen()))
     }
 
     pub(crate) async fn do_add_member(&self, call: Call, request: InRoomUser) -> Reply<Made<Member>> {
         let (by, room, user) = (self.actor(&call)?.user_id, request.room_id, request.user_id);
-        let (event, object) = self
+        let once = Once::of(&call, by);
+        let (created, event) = self
             .change_room(&call, room, move |pool| async move {
                 let mut tx = pool.begin().await.map_err(refuse)?;
+                if let Some(Added { created }) = once.earlier(&mut tx).await? {
+                    return Ok((created, None));
+                }
                 let locked = lock(&mut tx, room).await?;
                 if acting(&mut tx, &locked, room, by).await? < Role::Moderator {
                     return Err(Refusal::forbidden("Only owners and moderators add people."));
@@ -85,21 +107,28 @@ impl Core {
                 if !hold(&mut tx, &[user.0]).await? {
                     return Err(Refusal::invalid("/userId", "names somebody who isn't there"));
                 }
-                let mut event = None;
-                if role_of(&mut tx, room, user).await?.is_none() {
-                    unblocked(&mut tx, by, &[user.0]).await?;
-                    event = Some(enter(&mut tx, room, user, by, "added").await?);
+                if role_of(&mut tx, room, user).await?.is_some() {
+                    once.commit(tx, &Added { created: false }).await?;
+                    return Ok((false, None));
                 }
-                let member = member_of(&mut tx, room, user).await?;
-                tx.commit().await.map_err(refuse)?;
-                Ok((event, member))
+                unblocked(&mut tx, by, &[user.0]).await?;
+                let event = enter(&mut tx, room, user, by, "added").await?;
+                once.commit(tx, &Added { created: true }).await?;
+                Ok((true, Some(event)))
             })
             .await?;
-        let created = event.is_some();
-        if created {
+        if event.is_none() {
+            // Done before, maybe while the caller was still in the room.
+            self.member_now(&call, room).await?;
+        } else {
             self.announcer.notify(user, NoticeKind::RoomAdded, room);
         }
         self.announce(event);
+        let object = async {
+            let mut connection = self.store.pool().acquire().await.map_err(refuse)?;
+            member_of(&mut connection, room, user).await
+        };
+        let object = self.store.read(&call, object).await?;
         Ok(Answer::written(Made { object, created }, self.seen()))
     }
 

@@ -2,7 +2,7 @@
 
 use bus::Announcement;
 use common::{
-    MessageId, RoomId, cursor,
+    RoomId, UserId, cursor,
     event::Event,
     frame::NoticeKind,
     room::{Message, Page, Role, Room, RoomKind, Visibility},
@@ -20,6 +20,7 @@ use crate::{
     Core,
     blocks::{hold, unblocked},
     creation::{NewRoom, create},
+    once::Once,
     people::{like_start, next, page_limit, place},
     rows::{EventRow, MESSAGE, MessageRow, RoomRow},
     store::refuse,
@@ -97,6 +98,13 @@ pub async fn log_event(
     Event::try_from(row)
 }
 
+/// What a creation that is done once is remembered by.
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Created {
+    room_id: RoomId,
+}
+
 #[derive(serde::Serialize, serde::Deserialize)]
 struct ByActivity(i64, Uuid);
 
@@ -110,7 +118,7 @@ impl Core {
         others.sort();
         others.dedup();
         others.retain(|user| *user != owner);
-        let added = others.clone();
+        let (added, once) = (others.clone(), Once::of(&call, owner));
         let mut members = vec![(owner, Role::Owner)];
         members.extend(others.iter().map(|user| (*user, Role::Member)));
         let room = RoomId(minted::id());
@@ -124,23 +132,28 @@ impl Core {
             by: owner,
             members,
         };
-        let event = self
+        let (room, event) = self
             .store
             .write(&call, move |pool| async move {
                 let mut tx = pool.begin().await.map_err(refuse)?;
+                if let Some(Created { room_id }) = once.earlier(&mut tx).await? {
+                    return Ok((room_id, None));
+                }
                 let others: Vec<Uuid> = others.iter().map(|user| user.0).collect();
                 if !hold(&mut tx, &others).await? {
                     return Err(Refusal::invalid("/memberIds", "names somebody who isn't there"));
                 }
                 unblocked(&mut tx, owner, &others).await?;
                 let event = create(&mut tx, &new).await?;
-                tx.commit().await.map_err(refuse)?;
-                Ok(event)
+                once.commit(tx, &Created { room_id: room }).await?;
+                Ok((room, Some(event)))
             })
             .await?;
-        self.announcer.offer(Announcement::event(event));
-        for user in added {
-            self.announcer.notify(user, NoticeKind::RoomAdded, room);
+        if let Some(event) = event {
+            self.announcer.offer(Announcement::event(event));
+            for user in added {
+                self.announcer.notify(user, NoticeKind::RoomAdded, room);
+            }
         }
         Ok(Answer::written(self.room_of(&call, room).await?, self.seen()))
     }
@@ -164,17 +177,21 @@ impl Core {
             if row.my_role.is_none() && row.visibility() == Visibility::Private {
                 return Err(Refusal::NotFound);
             }
-            self.with_last_messages(vec![row]).await?.pop().ok_or(Refusal::Internal)
+            self.with_last_messages(user, vec![row])
+                .await?
+                .pop()
+                .ok_or(Refusal::Internal)
         };
         self.store.read(call, found).await
     }
 
-    async fn with_last_messages(&self, rows: Vec<RoomRow>) -> Result<Vec<Room>, Refusal> {
+    async fn with_last_messages(&self, reader: UserId, rows: Vec<RoomRow>) -> Result<Vec<Room>, Refusal> {
         let last = |row: &RoomRow| row.my_role.is_some().then_some(row.last_message_seq).flatten();
         let (rooms, seqs): (Vec<Uuid>, Vec<i64>) = rows.iter().filter_map(|row| Some((row.id, last(row)?))).unzip();
         let query =
-            format!("select {MESSAGE} where (m.room_id, m.seq) in (select * from unnest($1::uuid[], $2::bigint[]))");
+            format!("select {MESSAGE} where (m.room_id, m.seq) in (select * from unnest($2::uuid[], $3::bigint[]))");
         let found = sqlx::query_as::<_, MessageRow>(sqlx::AssertSqlSafe(query))
+            .bind(reader.0)
             .bind(rooms)
             .bind(seqs)
             .fetch_all(self.store.pool())
@@ -211,7 +228,7 @@ impl Core {
                 .await
                 .map_err(refuse)?;
             let places: Vec<ByActivity> = rows.iter().map(|row| ByActivity(row.activity_at_ms, row.id)).collect();
-            let mut items = self.with_last_messages(rows).await?;
+            let mut items = self.with_last_messages(user, rows).await?;
             let cursor_of = |room: &Room| {
                 places
                     .iter()
@@ -252,24 +269,12 @@ impl Core {
                 .fetch_all(self.store.pool())
                 .await
                 .map_err(refuse)?;
-            let mut items = self.with_last_messages(rows).await?;
+            let mut items = self.with_last_messages(user, rows).await?;
             let next_cursor = next(&mut items, limit, |room| {
                 cursor::encode(&BySize(room.member_count as i32, room.id.0))
             });
             Ok(Page { items, next_cursor })
         };
         self.store.read(&call, page).await
-    }
-
-    /// One message as it stands now, for who has been found a member.
-    pub(crate) async fn message_of(&self, room: RoomId, message: MessageId) -> Result<Message, Refusal> {
-        let query = format!("select {MESSAGE} where m.room_id = $1 and m.message_id = $2");
-        let row = sqlx::query_as::<_, MessageRow>(sqlx::AssertSqlSafe(query))
-            .bind(room.0)
-            .bind(message.0)
-            .fetch_optional(self.store.pool())
-            .await
-            .map_err(refuse)?;
-        row.ok_or(Refusal::NotFound)?.try_into()
     }
 }

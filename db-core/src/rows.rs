@@ -4,11 +4,12 @@
 use common::{
     LogId, MessageId, RoomId, Seq, Timestamp, UserId,
     event::{Content, Event},
-    room::{Encryption, Member, Message, Presence, Role, Room, RoomKind, User, Visibility},
+    room::{Encryption, Member, Message, Presence, Reaction, Role, Room, RoomKind, User, Visibility},
     text::{DisplayName, RoomName, Topic, Username},
 };
 use db_api::Refusal;
 use serde_json::{Map, Value, json};
+use sqlx::types::Json;
 use uuid::Uuid;
 
 fn fault<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> Refusal {
@@ -152,11 +153,16 @@ pub struct MessageRow {
     pub mentions: Vec<Uuid>,
     pub sent_at_ms: i64,
     pub edited_at_ms: Option<i64>,
+    pub reactions: Option<Json<Vec<Reaction>>>,
 }
 
-/// The columns of [`MessageRow`], from `messages m join events e`.
+/// The columns of [`MessageRow`] for the caller `$1`, from `messages m join events e`. Reactions come in the order of their
+/// first.
 pub const MESSAGE: &str = "m.room_id, m.seq, m.message_id, m.sender_id, m.sender_name, e.content, m.reply_to, m.mentions, \
-     to_ms(m.sent_at) sent_at_ms, to_ms(m.edited_at) edited_at_ms \
+     to_ms(m.sent_at) sent_at_ms, to_ms(m.edited_at) edited_at_ms, \
+     (select jsonb_agg(jsonb_build_object('emoji', x.emoji, 'count', x.count, 'mine', x.mine) order by x.first) \
+        from (select emoji, count(*) count, bool_or(user_id = $1) mine, min(seq) first from reactions \
+          where room_id = m.room_id and message_id = m.message_id group by emoji) x) reactions \
      from messages m join events e on e.room_id = m.room_id and e.seq = m.content_seq";
 
 impl TryFrom<MessageRow> for Message {
@@ -173,7 +179,7 @@ impl TryFrom<MessageRow> for Message {
             mentions: row.mentions.into_iter().map(UserId).collect(),
             sent_at: Timestamp(row.sent_at_ms),
             edited_at: row.edited_at_ms.map(Timestamp),
-            reactions: Vec::new(),
+            reactions: row.reactions.map(|reactions| reactions.0).unwrap_or_default(),
         })
     }
 }

@@ -2,12 +2,12 @@
 
 use common::{
     MessageId, RoomId,
-    event::{Content, Event},
-    room::{Encryption, Room, Visibility},
-    text::{Body, Password, RoomName, Username},
+    event::{Content, Event, ReactionOp},
+    room::{Encryption, Message, Room, Visibility},
+    text::{Body, Emoji, Password, RoomName, Username},
     token::Actor,
 };
-use db_api::{Call, DbApi, types::*};
+use db_api::{Call, DbApi, Refusal, types::*};
 use service::minted;
 
 /// A call of somebody.
@@ -93,4 +93,89 @@ pub async fn log(db: &dyn DbApi, member: &Actor, room_id: RoomId) -> Vec<Event> 
         limit: 1_000,
     };
     db.events(Call::of(member.clone()), request).await.unwrap().value.items
+}
+
+/// Says something, and names it.
+pub async fn say(db: &dyn DbApi, sender: &Actor, room_id: RoomId, text: &str) -> MessageId {
+    let draft = Draft {
+        content: said(text),
+        ..draft(sender, room_id, fresh_message())
+    };
+    let message = draft.message_id;
+    let outcome = append(db, vec![draft]).await.remove(0);
+    assert!(matches!(outcome, Outcome::Appended(_)), "{outcome:?}");
+    message
+}
+
+pub fn said(text: &str) -> Content {
+    Content::Message(Body::parse(text).unwrap())
+}
+
+/// The newest page as somebody sees it.
+pub async fn history(db: &dyn DbApi, reader: &Actor, room_id: RoomId) -> Vec<Message> {
+    let request = History {
+        room_id,
+        place: Place::Newest,
+        limit: 50,
+    };
+    db.history(Call::of(reader.clone()), request).await.unwrap().value.items
+}
+
+pub async fn message(
+    db: &dyn DbApi,
+    reader: &Actor,
+    room_id: RoomId,
+    message_id: MessageId,
+) -> Result<Message, Refusal> {
+    let request = GetMessage { room_id, message_id };
+    db.message(Call::of(reader.clone()), request)
+        .await
+        .map(|answer| answer.value)
+}
+
+pub async fn edit(
+    db: &dyn DbApi,
+    author: &Actor,
+    room_id: RoomId,
+    message_id: MessageId,
+    content: Content,
+) -> Result<Message, Refusal> {
+    let request = EditMessage {
+        room_id,
+        message_id,
+        content,
+    };
+    db.edit_message(Call::of(author.clone()), request)
+        .await
+        .map(|answer| answer.value)
+}
+
+pub async fn delete(db: &dyn DbApi, by: &Actor, room_id: RoomId, message_id: MessageId) -> Result<(), Refusal> {
+    let request = GetMessage { room_id, message_id };
+    db.delete_message(Call::of(by.clone()), request).await.map(|_| ())
+}
+
+pub async fn react(
+    db: &dyn DbApi,
+    by: &Actor,
+    room_id: RoomId,
+    message_id: MessageId,
+    emoji: &str,
+    op: ReactionOp,
+) -> Result<(), Refusal> {
+    let request = React {
+        room_id,
+        message_id,
+        emoji: Emoji::parse(emoji).unwrap(),
+        op,
+    };
+    db.react(Call::of(by.clone()), request).await.map(|_| ())
+}
+
+pub async fn remove(db: &dyn DbApi, by: &Actor, room_id: RoomId, member: &Actor) {
+    let request = InRoomUser {
+        room_id,
+        user_id: member.user_id,
+    };
+    db.remove_member(Call::of(by.clone()), request).await.unwrap();
 }

@@ -6,8 +6,11 @@
 pub mod actions;
 pub mod log;
 pub mod markers;
+pub mod messages;
+pub mod once;
 pub mod people;
 pub mod rooms;
+pub mod search;
 pub mod sessions;
 
 /// Makes a test of each case, in a module of the given name. `$make` is a function that gives a fresh system.
@@ -37,6 +40,21 @@ macro_rules! on {
             rooms::a_room_that_was_taken_away_is_nowhere,
             rooms::an_invite_lets_in_as_many_as_it_says,
             rooms::an_invite_ends_by_its_time_or_by_hand,
+            messages::an_edit_is_its_authors_and_moves_the_text_alone,
+            messages::a_deletion_takes_the_content_out_of_every_later_answer,
+            messages::who_is_out_changes_nothing,
+            messages::reactions_are_counted_for_all_and_marked_for_each,
+            messages::a_message_has_so_many_different_reactions,
+            messages::edits_and_reactions_that_race_a_deletion,
+            messages::at_once_one_reaction_is_one_event,
+            search::words_are_found_in_my_rooms_the_newest_first,
+            search::what_is_found_is_as_it_stands_now,
+            search::a_search_goes_on_from_its_cursor,
+            once::at_once_one_key_makes_one_room,
+            once::a_repeat_does_nothing_and_shows_what_stands_now,
+            once::a_send_is_repeated_with_the_status_of_the_first,
+            once::what_is_refused_leaves_its_key_free,
+            once::a_repeat_shows_nothing_to_who_is_out,
             sessions::a_refresh_chain_is_one_atomic_step,
         );
     };

@@ -76,6 +76,11 @@ impl Call {
         self
     }
 
+    pub fn done_once(mut self, once: Option<Once>) -> Self {
+        self.once = once;
+        self
+    }
+
     pub fn deadline(&self) -> Duration {
         Duration::from_millis(self.deadline_ms)
     }

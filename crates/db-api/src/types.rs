@@ -239,9 +239,9 @@ pub struct Append {
 pub struct Appended {
     /// The whole event, without `wsId`.
     pub event: MessageEvent,
-    /// It stood there already; nothing was written.
+    /// It stood there already; nothing was written. The repeat of a request that is done once says what the first said.
     pub repeated: bool,
-    /// Of a repeat: the message as it stands now.
+    /// Where nothing was written: the message as it stands now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current: Option<Box<Message>>,
 }

@@ -2,19 +2,15 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use bus::Announcement;
-use common::{
-    RoomId, Timestamp, UserId,
-    event::{Event, MessageEvent},
-    room::Visibility,
-};
+use common::{RoomId, UserId};
 use db_api::{Refusal, types::Draft};
-use sqlx::PgPool;
 use tokio::{sync::mpsc, time::Instant};
-use uuid::Uuid;
 
-use super::{Item, Settled, Tools, batch};
-use crate::{cache::Entry, rows, store::refuse};
+use super::{
+    Item, Settled, Tools, batch,
+    statement::{Arrays, Row, live, settled},
+};
+use crate::{cache::Entry, store::refuse};
 
 /// Runs until nobody can send any more.
 pub(super) async fn run(tools: Tools, mut queue: mpsc::Receiver<Vec<Item>>) {
@@ -60,15 +56,6 @@ fn fail_behind(waiting: &mut VecDeque<Item>, open: &HashSet<Stream>) {
 
 fn behind() -> Refusal {
     Refusal::unavailable("an earlier draft is open")
-}
-
-#[derive(sqlx::FromRow)]
-struct Row {
-    n: i64,
-    outcome: String,
-    seq: Option<i64>,
-    at_ms: Option<i64>,
-    sender_name: Option<String>,
 }
 
 impl Tools {
@@ -122,9 +109,10 @@ impl Tools {
         let (Some(begin_by), Some(until)) = (deadlines().min(), deadlines().max()) else {
             return Ok(Vec::new());
         };
-        let write = self
-            .store
-            .write_between(begin_by, until, move |pool| drafts.append(pool));
+        let write = self.store.write_between(begin_by, until, move |pool| async move {
+            let mut connection = pool.acquire().await.map_err(refuse)?;
+            drafts.append(&mut connection).await
+        });
         let rows: Vec<Row> = write.await?;
         if rows.len() == items.len() {
             Ok(rows)
@@ -149,101 +137,9 @@ impl Tools {
         for (item, row) in items.into_iter().zip(rows) {
             let settled = settled(&item.draft, row);
             if let Settled::Appended(event) = &settled {
-                let live = MessageEvent {
-                    ws_id: Some(item.draft.ws_id),
-                    traceparent: item.draft.traceparent.clone(),
-                    ..(**event).clone()
-                };
-                self.announcer.offer(Announcement::event(Event::Message(live)));
+                self.announcer.offer(live(&item.draft, event));
             }
             item.settle(settled);
         }
-    }
-}
-
-fn settled(draft: &Draft, row: Row) -> Settled {
-    match (row.outcome.as_str(), row.seq, row.at_ms) {
-        ("appended", Some(seq), Some(at_ms)) => match rows::seq(seq) {
-            Ok(seq) => Settled::Appended(Box::new(MessageEvent {
-                room_id: draft.room_id,
-                seq,
-                message_id: draft.message_id,
-                sender_id: draft.actor.user_id,
-                sender_name: row.sender_name.unwrap_or_default(),
-                content: draft.content.clone(),
-                reply_to: draft.reply_to,
-                mentions: draft.mentions.clone(),
-                sent_at: Timestamp(at_ms),
-                ws_id: None,
-                traceparent: None,
-            })),
-            Err(refusal) => Settled::Refused(refusal),
-        },
-        ("repeated", ..) => Settled::Repeated,
-        (outcome, ..) => Settled::Refused(refusal(outcome)),
-    }
-}
-
-fn refusal(outcome: &str) -> Refusal {
-    match outcome {
-        "not-found" => Refusal::NotFound,
-        "not-a-member-public" => Refusal::NotAMember {
-            visibility: Visibility::Public,
-        },
-        "not-a-member-private" => Refusal::NotAMember {
-            visibility: Visibility::Private,
-        },
-        "conflict" => Refusal::conflict("Somebody else's message has this id."),
-        "blocked" => Refusal::forbidden("One of you does not want to hear from the other."),
-        "wrong-content" => Refusal::invalid(
-            "/message",
-            "is what a plaintext room takes; a sealed one takes `envelope`",
-        ),
-        "stale-epoch" => Refusal::StaleEpoch,
-        "wrong-reply" => Refusal::invalid("/replyTo", "is no message of this room"),
-        "wrong-mentions" => Refusal::invalid("/mentions", "names somebody who is not in this room"),
-        other => {
-            tracing::error!(outcome = other, "append_batch gave an outcome that nobody knows");
-            Refusal::Internal
-        }
-    }
-}
-
-/// The drafts as `append_batch` takes them.
-#[derive(Default)]
-struct Arrays {
-    rooms: Vec<Uuid>,
-    senders: Vec<Uuid>,
-    messages: Vec<Uuid>,
-    replies: Vec<Option<Uuid>>,
-    mentions: Vec<serde_json::Value>,
-    contents: Vec<sqlx::types::Json<common::event::Content>>,
-}
-
-impl Arrays {
-    fn of<'a>(drafts: impl Iterator<Item = &'a Draft>) -> Self {
-        let mut arrays = Self::default();
-        for draft in drafts {
-            arrays.rooms.push(draft.room_id.0);
-            arrays.senders.push(draft.actor.user_id.0);
-            arrays.messages.push(draft.message_id.0);
-            arrays.replies.push(draft.reply_to.map(|message| message.0));
-            arrays.mentions.push(serde_json::json!(draft.mentions));
-            arrays.contents.push(sqlx::types::Json(draft.content.clone()));
-        }
-        arrays
-    }
-
-    async fn append(self, pool: PgPool) -> Result<Vec<Row>, Refusal> {
-        sqlx::query_as("select * from append_batch($1, $2, $3, $4, $5, $6)")
-            .bind(self.rooms)
-            .bind(self.senders)
-            .bind(self.messages)
-            .bind(self.replies)
-            .bind(self.mentions)
-            .bind(self.contents)
-            .fetch_all(&pool)
-            .await
-            .map_err(refuse)
     }
 }
