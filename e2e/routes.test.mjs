@@ -63,12 +63,12 @@ test("a page of somebody else's: 403 everywhere", async () => {
 
 test("ids that are none, and things that are not there: 404", async () => {
   const ada = await person("ada");
-  const body = { messageId: uuid(), message: "x", userId: ada.id };
+  const body = { messageId: uuid(), message: "x", userId: ada.id, role: "member" };
   for (const route of named.filter(({ path }) => path.includes("{"))) {
     const sent = route.operation.requestBody ? { body } : {};
     const wrong = route.path.replace(/\{\w+\}/g, "not-an-id");
     assertProblem(await http(route.method, wrong, { token: ada.token, ...sent }), 404, "not-found");
-    const loud = fill(route.path, {}).toUpperCase().replace("/API", "/api").replace("/USERS", "/users").replace("/ROOMS", "/rooms");
+    const loud = fill(route.path, {}).toUpperCase().replace("/API", "/api").replace("/USERS", "/users").replace("/ROOMS", "/rooms").replace("/ME/BLOCKS", "/me/blocks");
     assert.equal((await http(route.method, loud, { token: ada.token, ...sent })).status, 404, loud);
     assertProblem(await http(route.method, fill(route.path, {}), { token: ada.token, ...sent }), 404, "not-found");
   }
@@ -81,7 +81,7 @@ test("a stranger: 404 for what is private, 403 for a public room", async () => {
   assert.ok(memberOnly.length >= 8);
   for (const route of memberOnly) {
     const messageId = uuid();
-    const sent = route.operation.requestBody ? { body: { messageId, message: "x", userId: ada.id } } : {};
+    const sent = route.operation.requestBody ? { body: { messageId, message: "x", userId: ada.id, role: "member" } } : {};
     const path = (where) => fill(route.path, { roomId: where.id, userId: ada.id });
     assertProblem(await http(route.method, path(rooms.private), { token: eve.token, ...sent }), 404, "not-found");
     assertProblem(await http(route.method, path(rooms.public), { token: eve.token, ...sent }), 403, "not-a-member");
@@ -95,7 +95,8 @@ test("bodies that are none, of another type, too large: 400, 415, 413", async ()
   for (const route of withBody) {
     const path = fill(route.path, { roomId: here.id });
     const ask = (body, headers) => http(route.method, path, { token: ada.token, body, headers });
-    for (const broken of ["", "{", "null", "7", '"text"', '{"name":7,"userId":7,"messageId":7,"displayName":7}']) {
+    const wrong = '{"name":7,"userId":7,"messageId":7,"displayName":7,"role":7,"maxUses":"x"}';
+    for (const broken of [...(route.operation.requestBody.required ? [""] : []), "{", "null", "7", '"text"', wrong]) {
       const answer = await ask(broken);
       assert.ok(assertProblem(answer, 400, "invalid-request").errors.length > 0, title(route));
     }

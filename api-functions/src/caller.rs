@@ -9,7 +9,7 @@ use common::{
     Code, Problem,
     token::{Actor, Scope},
 };
-use db_api::{Answer, Call, Seen};
+use db_api::{Answer, Call, Seen, types::Made};
 use http::{HeaderValue, StatusCode, request::Parts};
 use http_contract::{Caller, Refused, headers};
 use serde::Serialize;
@@ -76,6 +76,16 @@ pub fn ok<T: Serialize>(answer: Answer<T>) -> Answered {
 /// A status with the object, and with `chat-seen` after a write.
 pub fn with<T: Serialize>(status: StatusCode, answer: Answer<T>) -> Answered {
     Ok(told((status, Json(answer.value)).into_response(), answer.seen))
+}
+
+/// 201 with an object that this call made, 200 with one that was there.
+pub fn made<T: Serialize>(answer: Answer<Made<T>>) -> Answered {
+    let status = if answer.value.created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    with(status, answer.map(|made| made.object))
 }
 
 /// 204.

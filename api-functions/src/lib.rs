@@ -2,8 +2,11 @@
 //! answers. The router knows no server, so that the same one runs as a plain server and as a Lambda function.
 
 mod auth;
+mod blocks;
 mod caller;
 mod config;
+mod dms;
+mod invites;
 mod log;
 mod markers;
 mod members;
@@ -47,8 +50,11 @@ fn described() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(openapi::base())
         .merge(openapi::router())
         .merge(people::router())
+        .merge(blocks::router())
         .merge(rooms::router())
+        .merge(dms::router())
         .merge(members::router())
+        .merge(invites::router())
         .merge(log::router())
         .merge(markers::router())
 }

@@ -3,10 +3,9 @@
 use axum::extract::State;
 use common::{
     RoomId, UserId,
-    room::{Member, Page, Room},
+    room::{Member, Page, Role, Room},
 };
-use db_api::types::{InRoom, InRoomUser, Members};
-use http::StatusCode;
+use db_api::types::{InRoom, InRoomUser, Members, SetRole};
 use http_contract::{Body, PathId, Query, extract::PathIds};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -14,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     Api,
-    caller::{Answered, Reader, Writer, done, ok, with},
+    caller::{Answered, Reader, Writer, done, made, ok},
     openapi::{InRooms, Writing},
     paging::PageQuery,
 };
@@ -24,7 +23,7 @@ pub fn router() -> OpenApiRouter<Api> {
         .routes(routes!(join))
         .routes(routes!(leave))
         .routes(routes!(members, add_member))
-        .routes(routes!(remove_member))
+        .routes(routes!(set_role, remove_member))
 }
 
 /// Joins a public room; again is no error.
@@ -78,22 +77,8 @@ async fn add_member(
     PathId(room_id): PathId<RoomId>,
     Body(body): Body<AddMemberBody>,
 ) -> Answered {
-    let made = api
-        .db
-        .add_member(
-            call,
-            InRoomUser {
-                room_id,
-                user_id: body.user_id,
-            },
-        )
-        .await?;
-    let status = if made.value.created {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    };
-    with(status, made.map(|made| made.object))
+    let user_id = body.user_id;
+    made(api.db.add_member(call, InRoomUser { room_id, user_id }).await?)
 }
 
 /// Removes somebody.
@@ -105,4 +90,24 @@ async fn remove_member(
     PathIds(room_id, user_id): PathIds<RoomId, UserId>,
 ) -> Answered {
     done(api.db.remove_member(call, InRoomUser { room_id, user_id }).await?)
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct SetRoleBody {
+    role: Role,
+}
+
+/// Gives a member a role.
+#[utoipa::path(patch, path = "/api/rooms/{roomId}/members/{userId}", tag = "members",
+    params(("roomId" = RoomId, Path), ("userId" = UserId, Path)), request_body = SetRoleBody,
+    responses((status = 200, body = Member), InRooms, Writing))]
+async fn set_role(
+    State(api): State<Api>,
+    Writer(call): Writer,
+    PathIds(room_id, user_id): PathIds<RoomId, UserId>,
+    Body(body): Body<SetRoleBody>,
+) -> Answered {
+    let role = body.role;
+    ok(api.db.set_role(call, SetRole { room_id, user_id, role }).await?)
 }

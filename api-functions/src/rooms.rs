@@ -6,7 +6,7 @@ use common::{
     room::{Encryption, Page, Room, Visibility},
     text::{RoomName, Topic},
 };
-use db_api::types::{CreateRoom, InRoom, PublicRooms};
+use db_api::types::{CreateRoom, InRoom, PublicRooms, UpdateRoom};
 use http::StatusCode;
 use http_contract::{Body, PathId, Query};
 use serde::Deserialize;
@@ -15,7 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     Api,
-    caller::{Answered, Reader, Writer, ok, with},
+    caller::{Answered, Reader, Writer, done, ok, with},
     openapi::{InRooms, Reading, Writing},
     paging::PageQuery,
 };
@@ -24,7 +24,7 @@ pub fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(rooms, create_room))
         .routes(routes!(public_rooms))
-        .routes(routes!(room))
+        .routes(routes!(room, update_room, delete_room))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -106,4 +106,44 @@ async fn public_rooms(State(api): State<Api>, Reader(call): Reader, Query(find):
     responses((status = 200, body = Room), InRooms))]
 async fn room(State(api): State<Api>, Reader(call): Reader, PathId(room_id): PathId<RoomId>) -> Answered {
     ok(api.db.room(call, InRoom { room_id }).await?)
+}
+
+/// What is given changes; the rest stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct UpdateRoomBody {
+    #[serde(default)]
+    #[schema(nullable = false)]
+    name: Option<RoomName>,
+    #[serde(default)]
+    #[schema(nullable = false)]
+    topic: Option<Topic>,
+    #[serde(default)]
+    #[schema(nullable = false)]
+    visibility: Option<Visibility>,
+}
+
+/// Changes a room.
+#[utoipa::path(patch, path = "/api/rooms/{roomId}", tag = "rooms", params(("roomId" = RoomId, Path)),
+    request_body = UpdateRoomBody, responses((status = 200, body = Room), InRooms, Writing))]
+async fn update_room(
+    State(api): State<Api>,
+    Writer(call): Writer,
+    PathId(room_id): PathId<RoomId>,
+    Body(body): Body<UpdateRoomBody>,
+) -> Answered {
+    let request = UpdateRoom {
+        room_id,
+        name: body.name,
+        topic: body.topic,
+        visibility: body.visibility,
+    };
+    ok(api.db.update_room(call, request).await?)
+}
+
+/// Takes a room away, for good.
+#[utoipa::path(delete, path = "/api/rooms/{roomId}", tag = "rooms", params(("roomId" = RoomId, Path)),
+    responses((status = 204), InRooms))]
+async fn delete_room(State(api): State<Api>, Writer(call): Writer, PathId(room_id): PathId<RoomId>) -> Answered {
+    done(api.db.delete_room(call, InRoom { room_id }).await?)
 }
