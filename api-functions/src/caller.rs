@@ -15,7 +15,7 @@ use http_contract::{Caller, Refused, headers};
 use serde::Serialize;
 use service::metrics::Outcome;
 
-use crate::Api;
+use crate::{Api, once};
 
 /// A verified caller who may read, and the circumstances of the call.
 pub struct Reader(pub Call);
@@ -46,7 +46,8 @@ async fn call(parts: &Parts, api: &Api, scope: Scope) -> Result<Call, Refused> {
     let traceparent = headers::traceparent(&parts.headers).map(str::to_owned);
     Ok(Call::of(actor)
         .traced(traceparent)
-        .having_seen(headers::seen(&parts.headers)))
+        .having_seen(headers::seen(&parts.headers))
+        .done_once(once::of(parts)?))
 }
 
 impl FromRequestParts<Api> for Reader {

@@ -10,14 +10,17 @@ mod invites;
 mod log;
 mod markers;
 mod members;
+mod messages;
+mod once;
 mod openapi;
 mod paging;
 mod people;
 mod rooms;
+mod search;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Router, middleware::from_fn};
 use db_api::DbApi;
 use prometheus_client::metrics::{counter::Counter, family::Family};
 use service::{Metrics, Verifier, metrics::Outcome};
@@ -57,9 +60,14 @@ fn described() -> OpenApiRouter<Api> {
         .merge(invites::router())
         .merge(log::router())
         .merge(markers::router())
+        .merge(messages::router())
+        .merge(search::router())
 }
 
 pub fn router(api: Api) -> Router {
     let (router, _) = described().split_for_parts();
-    router.fallback(http_contract::unknown_route).with_state(api)
+    router
+        .fallback(http_contract::unknown_route)
+        .layer(from_fn(once::hash_body))
+        .with_state(api)
 }

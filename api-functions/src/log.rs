@@ -1,19 +1,19 @@
-//! Messages, and the durable log behind them.
+//! History, sending, and the durable log behind them.
 
 use axum::extract::State;
 use common::{
     LogId, MessageId, Problem, RoomId, Seq, UserId,
-    event::{Content, Envelope, Event},
+    event::{Envelope, Event},
     limits,
     room::Message,
     text::Body as Text,
 };
 use db_api::{
     Answer, Call, Refusal,
-    types::{Append, Draft, Events, GetMessage, History, Outcome, Place},
+    types::{Append, Draft, Events, History, Outcome, Place},
 };
 use http::StatusCode;
-use http_contract::{Body, PathId, Query, extract::PathIds, headers::is_sampled};
+use http_contract::{Body, PathId, Query, headers::is_sampled};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -21,6 +21,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     Api,
     caller::{Answered, Reader, Writer, ok, with},
+    messages::one_of,
     openapi::{InRooms, Writing},
     paging::within,
 };
@@ -28,7 +29,6 @@ use crate::{
 pub fn router() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(history, send))
-        .routes(routes!(message))
         .routes(routes!(events))
 }
 
@@ -112,12 +112,7 @@ struct SendBody {
 
 impl SendBody {
     fn draft(self, call: &Call, room_id: RoomId) -> Result<Draft, Problem> {
-        let content = match (self.message, self.envelope) {
-            (Some(text), None) => Content::Message(text),
-            (None, Some(envelope)) => Content::Envelope(envelope),
-            (None, None) => return Err(Problem::field("/message", "is missing")),
-            (Some(_), Some(_)) => return Err(Problem::field("/envelope", "goes without `message`")),
-        };
+        let content = one_of(self.message, self.envelope)?;
         if self.mentions.len() > limits::MENTIONS {
             return Err(Problem::field(
                 "/mentions",
@@ -163,18 +158,6 @@ async fn send(
         .current
         .map_or_else(|| Message::from(appended.event), |current| *current);
     with(status, Answer { value: message, seen })
-}
-
-/// One message as it stands now.
-#[utoipa::path(get, path = "/api/rooms/{roomId}/messages/{messageId}", tag = "log",
-    params(("roomId" = RoomId, Path), ("messageId" = MessageId, Path)),
-    responses((status = 200, body = Message), InRooms))]
-async fn message(
-    State(api): State<Api>,
-    Reader(call): Reader,
-    PathIds(room_id, message_id): PathIds<RoomId, MessageId>,
-) -> Answered {
-    ok(api.db.message(call, GetMessage { room_id, message_id }).await?)
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -1,13 +1,14 @@
 //! The API's description (OpenAPI 3.1), made from the routes themselves.
 
 use axum::{Json, extract::State, response::IntoResponse};
-use common::{Code, problem::FieldError};
+use common::{Code, limits, problem::FieldError};
 use db_api::{Call, types::Nothing};
 use serde::Serialize;
 use utoipa::{
     IntoResponses, OpenApi, ToSchema,
     openapi::{
-        RefOr, Required,
+        ObjectBuilder, RefOr, Required, Type,
+        path::{Parameter, ParameterBuilder, ParameterIn},
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
@@ -106,6 +107,7 @@ problems!(
         Invalid = 400 "`invalid-request`",
         Unauthenticated = 401 "`unauthenticated`, `token-expired`",
         Forbidden = 403 "`forbidden`, `not-a-member`",
+        Conflict = 409 "`conflict`, `stale-epoch`",
         TooLarge = 413 "`payload-too-large`",
         MediaType = 415 "`unsupported-media-type`",
         Limited = 429 "`rate-limited`",
@@ -172,7 +174,7 @@ struct HealthBody {
 /// Whether the core answers, and what an acknowledgement is worth.
 #[utoipa::path(get, path = "/api/health", tag = "system", security(()), responses((status = 200, body = HealthBody)))]
 async fn health(State(api): State<Api>) -> Answered {
-    let call = Call::anonymous().within(common::limits::HEALTH_DEADLINE);
+    let call = Call::anonymous().within(limits::HEALTH_DEADLINE);
     let health = api.db.health(call, Nothing {}).await.ok().map(|answer| answer.value);
     let body = match health {
         Some(health) => HealthBody {
@@ -197,6 +199,24 @@ async fn health(State(api): State<Api>) -> Answered {
     Ok(Json(body).into_response())
 }
 
+/// What every `POST` takes.
+fn idempotency_key() -> Parameter {
+    let key = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(limits::IDEMPOTENCY_KEY_CHARS));
+    ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "Visible ASCII. Within 24 hours a repeat does nothing and is answered with the first one's status; with \
+             another body it is `conflict`.",
+        ))
+        .schema(Some(key))
+        .build()
+}
+
 /// This description.
 #[utoipa::path(get, path = "/api/openapi.json", tag = "system", security(()), responses((status = 200, body = serde_json::Value)))]
 async fn description() -> Answered {
@@ -205,7 +225,12 @@ async fn description() -> Answered {
 
 /// The description as it is committed: pretty JSON with a newline at its end.
 pub fn document() -> String {
-    let (_, openapi) = crate::described().split_for_parts();
+    let (_, mut openapi) = crate::described().split_for_parts();
+    for path in openapi.paths.paths.values_mut() {
+        if let Some(post) = &mut path.post {
+            post.parameters.get_or_insert_default().push(idempotency_key().into());
+        }
+    }
     // The description is plain data: it always serialises.
     openapi.to_pretty_json().unwrap_or_default() + "\n"
 }

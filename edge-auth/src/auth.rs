@@ -6,7 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use common::{Problem, limits, text::IdempotencyKey};
+use common::{Problem, limits};
 use db_api::{
     Call,
     types::{Login, Logout, Refresh, Register},
@@ -90,15 +90,6 @@ fn refresh_token(
     Ok(Some((token, Delivery::Cookie)))
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
-    let Some(key) = headers.get("idempotency-key") else {
-        return Ok(None);
-    };
-    let parsed = key.to_str().ok().and_then(|key| IdempotencyKey::parse(key).ok());
-    let wrong = || Problem::field("Idempotency-Key", "must be 1 to 128 visible ASCII characters");
-    parsed.ok_or_else(wrong).map(Some)
-}
-
 async fn refresh(
     State(edge): State<Edge>,
     caller: Caller,
@@ -109,7 +100,7 @@ async fn refresh(
     let (refresh_token, delivery) = found.ok_or_else(Problem::unauthenticated)?;
     let request = Refresh {
         refresh_token,
-        idempotency_key: idempotency_key(&headers)?,
+        idempotency_key: headers::idempotency_key(&headers)?,
     };
     let grant = edge.db.refresh(call(&headers), request).await?.value;
     caller.is(grant.user.id);

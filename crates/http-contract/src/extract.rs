@@ -57,7 +57,11 @@ fn check_type(parts: &Parts) -> Result<(), Problem> {
     ))
 }
 
-async fn whole(parts: &Parts, body: axum::body::Body) -> Result<Bytes, Problem> {
+/// The whole body.
+///
+/// # Errors
+/// `payload-too-large` above 64 KiB; `invalid-request` for one that did not arrive whole.
+pub async fn whole(parts: &Parts, body: axum::body::Body) -> Result<Bytes, Problem> {
     if declared_length(parts).is_some_and(|length| length > limits::BODY_BYTES as u64) {
         return Err(Problem::payload_too_large());
     }

@@ -6,11 +6,12 @@ use std::{
 };
 
 use axum::extract::FromRequestParts;
-use common::{Problem, UserId, limits, token};
+use common::{Problem, UserId, limits, text::IdempotencyKey, token};
 use db_api::Seen;
 use http::{HeaderMap, HeaderValue, header, request::Parts};
 
 pub const CHAT_SEEN: &str = "chat-seen";
+pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 pub const TRACEPARENT: &str = "traceparent";
 
 /// Who a request turned out to come from, told by the handler that verified it to the door that logs it.
@@ -54,6 +55,25 @@ pub fn seen(headers: &HeaderMap) -> Option<Seen> {
     text(headers, CHAT_SEEN)
         .filter(|seen| seen.len() <= limits::SEEN_CHARS)
         .map(|seen| Seen(seen.to_owned()))
+}
+
+/// The `Idempotency-Key`, if there is one.
+///
+/// # Errors
+/// `invalid-request` for one that is no key.
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+    let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
+        return Ok(None);
+    };
+    let parsed = key.to_str().ok().and_then(|key| IdempotencyKey::parse(key).ok());
+    let wrong = || {
+        let detail = format!(
+            "must be 1 to {} visible ASCII characters",
+            limits::IDEMPOTENCY_KEY_CHARS
+        );
+        Problem::field("Idempotency-Key", detail)
+    };
+    parsed.map(Some).ok_or_else(wrong)
 }
 
 /// A well-formed `traceparent` (W3C Trace Context, section 3.2).
