@@ -15,7 +15,7 @@ const named = routes.filter(({ path }) => !OPEN.has(path));
 const auth = all.filter(({ path }) => !path.startsWith("/api/"));
 const entering = auth.filter(({ operation }) => operation.requestBody);
 const withBody = named.filter(({ operation }) => operation.requestBody);
-const fill = (path, ids) => path.replace(/\{(\w+)\}/g, (_, name) => ids[name] ?? uuid());
+const fill = (path, ids) => path.replace(/\{(\w+)\}/g, (_, name) => ids[name] ?? (name === "emoji" ? "%F0%9F%91%8D" : uuid()));
 const title = ({ method, path }) => `${method} ${path}`;
 
 /** A token of the same session that may only read. */
