@@ -1,20 +1,7 @@
 // The database goes away and comes back: a clear answer meanwhile, and everything goes on by itself.
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { PASSWORD, Socket, assertProblem, endpoints, http, person, room, say, uuid } from "./lib.mjs";
-
-/** The server and its children: stopping the first alone would leave the others answering. */
-function family(pid) {
-  const parents = readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map((name) => {
-    try {
-      return [Number(name), Number(readFileSync(`/proc/${name}/stat`, "utf8").split(") ")[1].split(" ")[1])];
-    } catch {
-      return [0, 0];
-    }
-  });
-  return [pid, ...parents.filter(([, parent]) => parent === pid).map(([child]) => child)];
-}
+import { PASSWORD, Socket, assertProblem, family, http, person, room, say, uuid } from "./lib.mjs";
 
 test("Postgres gone for five seconds: 503 with Retry-After, then all goes on", async () => {
   const ada = await person("ada");
@@ -22,7 +9,7 @@ test("Postgres gone for five seconds: 503 with Retry-After, then all goes on", a
   const socket = await Socket.open(ada);
   await socket.join(here.id);
   assert.equal((await socket.say(here.id, "before")).seq, 2);
-  const stopped = family(endpoints().pids.postgres[0]);
+  const stopped = family("postgres");
   stopped.forEach((pid) => process.kill(pid, "SIGSTOP"));
   const messageId = uuid();
   try {

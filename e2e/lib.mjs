@@ -1,7 +1,8 @@
 // What the suites share: a stack's endpoints, people with tokens, and an independent WebSocket client.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
+import * as jose from "jose";
 import WebSocket from "ws";
 
 const path = process.env.CHAT_ENDPOINTS;
@@ -133,5 +134,62 @@ export class Socket {
   async close() {
     this.ws.close(1000);
     return this.closed;
+  }
+}
+
+/** Two people in a room of their own, each with a socket on a gateway of its own that has joined. */
+export async function here() {
+  const [ada, bob] = [await person("ada"), await person("bob")];
+  const { id } = await room(ada, { memberIds: [bob.id] });
+  const [a, b] = [await Socket.open(ada, at.ws[0]), await Socket.open(bob, at.ws.at(-1))];
+  await a.join(id);
+  await b.join(id);
+  return { ada, bob, id, a, b };
+}
+
+/** A token of somebody's session with other claims, signed with the stack's own key. */
+export async function mint(who, claims) {
+  const key = await jose.importJWK(at.signingKey, "EdDSA");
+  const header = { alg: "EdDSA", typ: "at+jwt", kid: at.signingKey.kid };
+  return new jose.SignJWT({ ...jose.decodeJwt(who.token), ...claims }).setProtectedHeader(header).sign(key);
+}
+
+/** For what must not happen: a while in which it could. */
+export const quiet = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** A server process and its children: stopping the first alone would leave the others answering. */
+export function family(name) {
+  const parent = (pid) => {
+    try {
+      return Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1].split(" ")[1]);
+    } catch {
+      return 0;
+    }
+  };
+  const [first] = endpoints().pids[name];
+  return [first, ...readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && parent(pid) === first).map(Number)];
+}
+
+/** Stops a part of the stack while something is done, and lets it go on. */
+export async function without(name, act) {
+  const stopped = family(name);
+  stopped.forEach((pid) => process.kill(pid, "SIGSTOP"));
+  try {
+    return await act();
+  } finally {
+    stopped.forEach((pid) => process.kill(pid, "SIGCONT"));
+  }
+}
+
+/** Tries until it works. */
+export async function eventually(act, seconds = 20) {
+  const until = Date.now() + seconds * 1000;
+  for (;;) {
+    try {
+      return await act();
+    } catch (error) {
+      if (Date.now() > until) throw error;
+      await quiet(100);
+    }
   }
 }
