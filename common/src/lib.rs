@@ -3,12 +3,14 @@
 
 pub mod bucket;
 pub mod cursor;
+pub mod envelope;
 pub mod event;
 pub mod frame;
 pub mod id;
 pub mod invite;
 pub mod jwk;
 pub mod limits;
+pub mod octets;
 pub mod problem;
 pub mod refresh;
 pub mod room;

@@ -19,6 +19,15 @@ pub const DEVICE_NAME_CHARS: usize = 100;
 /// Shortest start of a name that people are found by.
 pub const QUERY_CHARS_MIN: usize = 2;
 pub const QUERY_CHARS: usize = 64;
+/// Bytes of a sealed message with its tag.
+pub const CIPHERTEXT_BYTES: usize = 32 * 1024;
+pub const DEVICES_PER_USER: i64 = 20;
+/// Devices of all members of a sealed room.
+pub const DEVICES_PER_ROOM: i64 = 500;
+/// Wrapped keys of one request; its body is full earlier.
+pub const KEYS_PER_REQUEST: usize = 500;
+/// The newest of the caller's own keys that are read; with them a page holds less than [`PAGE_BYTES`].
+pub const KEYS_READ: i64 = 4_000;
 pub const MENTIONS: usize = 50;
 /// Members that a room can be created with, besides its owner.
 pub const INITIAL_MEMBERS: usize = 100;

@@ -63,6 +63,8 @@ begin
         when ((o.room).encryption = 'none') <> (body ? 'message') then 'wrong-content'
         when (o.known).deleted_at is not null then 'deleted'
         when epoch_of not between (o.room).min_epoch and (o.room).epoch then 'stale-epoch'
+        when body ? 'envelope' and not exists (select 1 from devices x
+            where x.user_id = who and x.id = (body->'envelope'->>'senderDevice')::uuid) then 'wrong-device'
         when rev_of <> (o.known).rev + 1 then 'wrong-rev'
         when body ? 'message' and exists (select 1 from events e
             where e.room_id = room_of and e.seq = (o.known).content_seq and e.content = body) then 'unchanged'

@@ -37,6 +37,8 @@ begin
                 when (r.encryption = 'none') <> (d.content ? 'message') then 'wrong-content'
                 when r.encryption = 'envelope' and not (d.content->'envelope'->>'epoch')::integer
                     between r.min_epoch and r.epoch then 'stale-epoch'
+                when r.encryption = 'envelope' and not exists (select 1 from devices x where x.user_id = d.sender_id
+                    and x.id = (d.content->'envelope'->>'senderDevice')::uuid) then 'wrong-device'
                 when d.reply_to is not null and not exists (select 1 from messages x
                     where x.room_id = d.room_id and x.message_id = d.reply_to) then 'wrong-reply'
                 when d.mentions <> '{}' and exists (select 1 from unnest(d.mentions) u where not exists (

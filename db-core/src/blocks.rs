@@ -1,9 +1,9 @@
 //! Whom somebody wants to hear nothing of. A block has no place in a log; what holds is that once it is answered, nothing
-//! that it forbids is done any more. So it waits for what is under way: it locks the blocker's account, which is held
-//! still by whoever adds people, and then the direct conversation of the two, if there is one.
+//! that it forbids is done any more. So it waits for what is under way: it locks the direct conversation of the two, if there
+//! is one, and claims the blocker's account, which is held by whoever adds people.
 
 use common::{
-    UserId, cursor,
+    RoomId, UserId, cursor,
     room::{Page, User},
     text::Username,
 };
@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::{
     Core,
     dms::dm_of,
+    holding::claim,
     membership::exists,
     people::{next, page_limit, place},
     rooms::lock,
@@ -80,15 +81,16 @@ impl Core {
 }
 
 async fn block(tx: &mut Transaction<'_, Postgres>, user: UserId, blocked: UserId) -> Result<(), Refusal> {
-    sqlx::query("select 1 from users where id = $1 for no key update")
-        .bind(user.0)
-        .execute(&mut **tx)
-        .await
-        .map_err(refuse)?;
     if !exists(tx, blocked).await? {
         return Err(Refusal::NotFound);
     }
-    if let Some(room) = dm_of(tx, user, blocked).await? {
+    // The room first, as everywhere; one that was made meanwhile is seen once the account is claimed.
+    let room = dm_of(tx, user, blocked).await?;
+    if let Some(room) = room {
+        lock(tx, room).await?;
+    }
+    claim(tx, user).await?;
+    if let (None, Some(room)) = (room, dm_of(tx, user, blocked).await?) {
         lock(tx, room).await?;
     }
     sqlx::query("insert into blocks (user_id, blocked_id) values ($1, $2) on conflict do nothing")
@@ -98,16 +100,6 @@ async fn block(tx: &mut Transaction<'_, Postgres>, user: UserId, blocked: UserId
         .await
         .map_err(refuse)?;
     Ok(())
-}
-
-/// Holds accounts still until the transaction ends: none of them begins to block somebody. Says whether all are there.
-pub async fn hold(connection: &mut PgConnection, users: &[Uuid]) -> Result<bool, Refusal> {
-    let found: Vec<Uuid> = sqlx::query_scalar("select id from users where id = any($1) order by id for share")
-        .bind(users)
-        .fetch_all(connection)
-        .await
-        .map_err(refuse)?;
-    Ok(users.iter().all(|user| found.contains(user)))
 }
 
 /// Refuses what somebody wants to do with people of whom one blocks them. These were held still in an earlier statement.
@@ -126,4 +118,15 @@ pub async fn unblocked(connection: &mut PgConnection, by: UserId, users: &[Uuid]
         return Err(Refusal::forbidden("Somebody of them does not want to hear from you."));
     }
     Ok(())
+}
+
+/// Whether the room is a direct conversation of which either blocks the other, for a member of it. The room was locked in
+/// an earlier statement.
+pub async fn dm_is_blocked(connection: &mut PgConnection, room: RoomId, user: UserId) -> Result<bool, Refusal> {
+    sqlx::query_scalar("select dm_is_blocked($1, $2)")
+        .bind(room.0)
+        .bind(user.0)
+        .fetch_one(connection)
+        .await
+        .map_err(refuse)
 }

@@ -12,7 +12,7 @@ use service::minted;
 use sqlx::{Postgres, Transaction};
 use uuid::Uuid;
 
-use crate::{rooms::log_event, store::refuse};
+use crate::{devices::fit, rooms::log_event, store::refuse};
 
 /// A room that is to be.
 pub struct NewRoom {
@@ -27,6 +27,7 @@ pub struct NewRoom {
     pub members: Vec<(UserId, Role)>,
 }
 
+/// Whoever is in `new.members` is held still.
 pub async fn create(tx: &mut Transaction<'_, Postgres>, new: &NewRoom) -> Result<Event, Refusal> {
     sqlx::query(
         "insert into rooms (id, log_id, kind, name, topic, visibility, encryption, created_at, created_by, \
@@ -45,6 +46,10 @@ pub async fn create(tx: &mut Transaction<'_, Postgres>, new: &NewRoom) -> Result
     .execute(&mut **tx)
     .await
     .map_err(refuse)?;
+    let people: Vec<Uuid> = new.members.iter().map(|(user, _)| user.0).collect();
+    if new.encryption == Encryption::Envelope {
+        fit(tx, new.id, &people).await?;
+    }
     let first = new
         .members
         .iter()
@@ -54,14 +59,14 @@ pub async fn create(tx: &mut Transaction<'_, Postgres>, new: &NewRoom) -> Result
         "encryption": new.encryption, "members": first.collect::<Vec<_>>(),
     }});
     let event = log_event(tx, new.id, "room", detail, new.members.len() as i32).await?;
-    let (users, roles): (Vec<Uuid>, Vec<&str>) = new.members.iter().map(|(user, role)| (user.0, role.as_str())).unzip();
+    let roles: Vec<&str> = new.members.iter().map(|(_, role)| role.as_str()).collect();
     sqlx::query(
         "insert into members (room_id, user_id, role, joined_at, read_seq) \
          select $1, m.user_id, m.role, r.created_at, r.head_seq \
          from unnest($2::uuid[], $3::text[]) m (user_id, role), rooms r where r.id = $1",
     )
     .bind(new.id.0)
-    .bind(users)
+    .bind(people)
     .bind(roles)
     .execute(&mut **tx)
     .await

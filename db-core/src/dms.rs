@@ -17,11 +17,20 @@ use uuid::Uuid;
 
 use crate::{
     Core,
-    blocks::{hold, unblocked},
+    blocks::unblocked,
     creation::{NewRoom, create},
+    holding::hold,
     membership::exists,
+    once::Once,
     store::refuse,
 };
+
+/// What an opening that is done once is remembered by.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Opened {
+    room: RoomId,
+    created: bool,
+}
 
 impl Core {
     pub(crate) async fn do_open_dm(&self, call: Call, request: GetUser) -> Reply<Made<Room>> {
@@ -29,20 +38,24 @@ impl Core {
         if user == peer {
             return Err(Refusal::invalid("/userId", "is yourself"));
         }
-        let (room, event) = self
+        let once = Once::of(&call, user);
+        let (Opened { room, created }, event) = self
             .store
             .write(&call, move |pool| async move {
                 let mut tx = pool.begin().await.map_err(refuse)?;
-                let opened = open(&mut tx, user, peer).await?;
-                tx.commit().await.map_err(refuse)?;
-                Ok(opened)
+                if let Some(earlier) = once.earlier(&mut tx).await? {
+                    return Ok((earlier, None));
+                }
+                let (room, event) = open(&mut tx, user, peer).await?;
+                let created = event.is_some();
+                once.commit(tx, &Opened { room, created }).await?;
+                Ok((Opened { room, created }, event))
             })
             .await?;
-        let created = event.is_some();
-        self.announce(event);
-        if created {
+        if event.is_some() {
             self.announcer.notify(peer, NoticeKind::DmCreated, room);
         }
+        self.announce(event);
         let object = self.room_of(&call, room).await?;
         Ok(Answer::written(Made { object, created }, self.seen()))
     }

@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::{
     Core,
     membership::{acting, enter, role_of},
+    once::Once,
     people::{next, page_limit, place},
     rooms::lock,
     store::refuse,
@@ -29,6 +30,12 @@ struct InviteRow {
     expires_at_ms: i64,
     max_uses: Option<i32>,
     uses: i32,
+}
+
+/// What a making that is done once is remembered by.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Made {
+    id: Uuid,
 }
 
 impl Core {
@@ -83,14 +90,18 @@ impl Core {
 
     pub(crate) async fn do_create_invite(&self, call: Call, request: CreateInvite) -> Reply<Invite> {
         let (by, room) = (self.actor(&call)?.user_id, request.room_id);
-        let terms = Terms::of(&request)?;
+        let (terms, once) = (Terms::of(&request)?, Once::of(&call, by));
         let row = self
             .store
             .write(&call, move |pool| async move {
                 let mut tx = pool.begin().await.map_err(refuse)?;
+                let earlier = once.earlier::<Made>(&mut tx).await?;
                 may_invite(&mut tx, room, by).await?;
+                if let Some(Made { id }) = earlier {
+                    return standing(&mut tx, room, id).await;
+                }
                 let row = insert(&mut tx, room, by, &terms).await?;
-                tx.commit().await.map_err(refuse)?;
+                once.commit(tx, &Made { id: row.id }).await?;
                 Ok(row)
             })
             .await?;
@@ -125,15 +136,20 @@ impl Core {
     pub(crate) async fn do_accept_invite(&self, call: Call, request: AcceptInvite) -> Reply<Room> {
         let user = self.actor(&call)?.user_id;
         let code = self.invite_key.read(&request.code).map_err(|_| Refusal::NotFound)?;
+        let once = Once::of(&call, user);
         let event = self
             .change_room(&call, code.room_id, move |pool| async move {
                 let mut tx = pool.begin().await.map_err(refuse)?;
+                if let Some(Nothing {}) = once.earlier(&mut tx).await? {
+                    return Ok(None);
+                }
                 let event = accept(&mut tx, code, user).await?;
-                tx.commit().await.map_err(refuse)?;
+                once.commit(tx, &Nothing {}).await?;
                 Ok(event)
             })
             .await?;
         self.announce(event);
+        self.ask_for_keys(&call, user, Some(code.room_id)).await;
         Ok(Answer::written(self.room_of(&call, code.room_id).await?, self.seen()))
     }
 }
@@ -196,10 +212,23 @@ async fn insert(connection: &mut PgConnection, room: RoomId, by: UserId, terms: 
     .map_err(refuse)
 }
 
+/// An invite that was made before, as it now stands.
+async fn standing(connection: &mut PgConnection, room: RoomId, id: Uuid) -> Result<InviteRow, Refusal> {
+    sqlx::query_as(
+        "select id, to_ms(expires_at) expires_at_ms, max_uses, uses from invites where room_id = $1 and id = $2",
+    )
+    .bind(room.0)
+    .bind(id)
+    .fetch_optional(connection)
+    .await
+    .map_err(refuse)?
+    .ok_or(Refusal::Gone)
+}
+
 /// Lets somebody in; a member stays one and counts no use, also once the invite is over.
 async fn accept(tx: &mut Transaction<'_, Postgres>, code: InviteCode, user: UserId) -> Result<Option<Event>, Refusal> {
     let (room, invite) = (code.room_id, code.invite_id);
-    lock(tx, room).await?;
+    let locked = lock(tx, room).await?;
     let is_over: Option<bool> = sqlx::query_scalar(
         "select expires_at <= clock_timestamp() or coalesce(uses >= max_uses, false) from invites \
          where room_id = $1 and id = $2",
@@ -222,5 +251,5 @@ async fn accept(tx: &mut Transaction<'_, Postgres>, code: InviteCode, user: User
         .execute(&mut **tx)
         .await
         .map_err(refuse)?;
-    enter(tx, room, user, user, "joined").await.map(Some)
+    enter(tx, &locked, room, user, user, "joined").await.map(Some)
 }

@@ -7,12 +7,15 @@ pub mod cache;
 mod committer;
 mod config;
 mod creation;
+mod devices;
 mod dms;
 mod failures;
 mod gateways;
 mod history;
+mod holding;
 pub mod http;
 mod invites;
+mod keys;
 mod log;
 mod markers;
 mod members;
@@ -313,5 +316,29 @@ impl DbApi for Core {
 
     async fn health(&self, call: Call, _: Nothing) -> Reply<Health> {
         self.do_health(call).await.map(Answer::read)
+    }
+
+    async fn publish_device(&self, call: Call, request: Device) -> Reply<Device> {
+        self.do_publish_device(call, request).await
+    }
+
+    async fn withdraw_device(&self, call: Call, request: NamedDevice) -> Reply<Nothing> {
+        self.do_withdraw_device(call, request).await
+    }
+
+    async fn devices(&self, call: Call, request: GetUser) -> Reply<DeviceList> {
+        self.do_devices(call, request).await.map(Answer::read)
+    }
+
+    async fn room_keys(&self, call: Call, request: GetKeys) -> Reply<KeyRing> {
+        self.do_room_keys(call, request).await.map(Answer::read)
+    }
+
+    async fn start_epoch(&self, call: Call, request: HandKeys) -> Reply<KeyRing> {
+        self.do_start_epoch(call, request).await
+    }
+
+    async fn hand_keys(&self, call: Call, request: HandKeys) -> Reply<KeyRing> {
+        self.do_hand_keys(call, request).await
     }
 }

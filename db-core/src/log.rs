@@ -24,6 +24,14 @@ fn syntax(draft: &Draft) -> Option<Refusal> {
     if matches!(draft.content, Content::Deleted(_)) {
         return Some(Refusal::invalid("/message", "is missing"));
     }
+    if let Content::Envelope(envelope) = &draft.content {
+        if let Err(bad) = envelope.check() {
+            return Some(Refusal::invalid(format!("/envelope/{}", bad.field), bad.detail));
+        }
+        if envelope.rev != 0 {
+            return Some(Refusal::invalid("/envelope/rev", "is 0 until an edit"));
+        }
+    }
     (draft.mentions.len() > limits::MENTIONS)
         .then(|| Refusal::invalid("/mentions", format!("at most {} members", limits::MENTIONS)))
 }

@@ -16,7 +16,8 @@ use uuid::Uuid;
 
 use crate::{
     Core,
-    blocks::{hold, unblocked},
+    blocks::unblocked,
+    holding::hold,
     membership::{MEMBER, acting, enter, exit, may_end, member_of, role_of},
     once::Once,
     people::{next, page_limit, place},
@@ -49,12 +50,13 @@ impl Core {
                 if locked.visibility() == Visibility::Private {
                     return Err(Refusal::NotFound);
                 }
-                let event = enter(&mut tx, room, user, user, "joined").await?;
+                let event = enter(&mut tx, &locked, room, user, user, "joined").await?;
                 once.commit(tx, &Nothing {}).await?;
                 Ok(Some(event))
             })
             .await?;
         self.announce(joined);
+        self.ask_for_keys(&call, user, Some(room)).await;
         Ok(Answer::written(self.room_of(&call, room).await?, self.seen()))
     }
 
@@ -112,7 +114,7 @@ impl Core {
                     return Ok((false, None));
                 }
                 unblocked(&mut tx, by, &[user.0]).await?;
-                let event = enter(&mut tx, room, user, by, "added").await?;
+                let event = enter(&mut tx, &locked, room, user, by, "added").await?;
                 once.commit(tx, &Added { created: true }).await?;
                 Ok((true, Some(event)))
             })
@@ -124,6 +126,7 @@ impl Core {
             self.announcer.notify(user, NoticeKind::RoomAdded, room);
         }
         self.announce(event);
+        self.ask_for_keys(&call, user, Some(room)).await;
         let object = async {
             let mut connection = self.store.pool().acquire().await.map_err(refuse)?;
             member_of(&mut connection, room, user).await

@@ -10,6 +10,8 @@ use serde_json::json;
 use sqlx::{PgConnection, Postgres, Transaction};
 
 use crate::{
+    devices::fit,
+    holding::hold,
     rooms::{Locked, log_event},
     rows::MemberRow,
     store::refuse,
@@ -107,11 +109,16 @@ pub async fn is_last_owner(
 
 pub async fn enter(
     tx: &mut Transaction<'_, Postgres>,
+    locked: &Locked,
     room: RoomId,
     user: UserId,
     by: UserId,
     change: &str,
 ) -> Result<Event, Refusal> {
+    if locked.encryption == "envelope" {
+        hold(tx, &[user.0]).await?;
+        fit(tx, room, &[user.0]).await?;
+    }
     let detail = json!({"userId": user, "change": change, "role": Role::Member, "by": by});
     let event = log_event(tx, room, "member", detail, 1).await?;
     // A new member's marker starts at the head.

@@ -18,8 +18,9 @@ use uuid::Uuid;
 
 use crate::{
     Core,
-    blocks::{hold, unblocked},
+    blocks::unblocked,
     creation::{NewRoom, create},
+    holding::hold,
     once::Once,
     people::{like_start, next, page_limit, place},
     rows::{EventRow, MESSAGE, MessageRow, RoomRow},
@@ -41,7 +42,7 @@ const ROOM: &str = "r.id, r.log_id, r.kind, r.name, r.topic, r.visibility, r.enc
 /// A room's row under its lock: until the transaction ends nobody else writes to the room. What a write rests on is read
 /// after this, in statements of their own (consistency rule 1).
 pub async fn lock(tx: &mut Transaction<'_, Postgres>, room: RoomId) -> Result<Locked, Refusal> {
-    let locked = "select kind, visibility, encryption, member_count from rooms \
+    let locked = "select kind, visibility, encryption, epoch, member_count from rooms \
                   where id = $1 and deleted_at is null for update";
     let row = sqlx::query_as::<_, Locked>(locked)
         .bind(room.0)
@@ -56,6 +57,7 @@ pub struct Locked {
     pub kind: String,
     visibility: String,
     pub encryption: String,
+    pub epoch: i32,
     pub member_count: i32,
 }
 
@@ -140,7 +142,8 @@ impl Core {
                     return Ok((room_id, None));
                 }
                 let others: Vec<Uuid> = others.iter().map(|user| user.0).collect();
-                if !hold(&mut tx, &others).await? {
+                let everybody: Vec<Uuid> = new.members.iter().map(|(user, _)| user.0).collect();
+                if !hold(&mut tx, &everybody).await? {
                     return Err(Refusal::invalid("/memberIds", "names somebody who isn't there"));
                 }
                 unblocked(&mut tx, owner, &others).await?;

@@ -4,6 +4,7 @@
 use common::{
     LogId, MessageId, RoomId, Seq, Timestamp, UserId,
     event::{Content, Event},
+    octets::Octets,
     room::{Encryption, Member, Message, Presence, Reaction, Role, Room, RoomKind, User, Visibility},
     text::{DisplayName, RoomName, Topic, Username},
 };
@@ -30,6 +31,11 @@ pub fn count(number: i64) -> u32 {
 
 pub fn seq(number: i64) -> Result<Seq, Refusal> {
     Seq::try_from(number).map_err(fault("seq"))
+}
+
+/// Bytes of a key.
+pub fn octets<const N: usize>(bytes: Vec<u8>) -> Result<Octets<N>, Refusal> {
+    bytes.try_into().map(Octets).map_err(|_| none("key"))
 }
 
 #[derive(sqlx::FromRow)]

@@ -141,11 +141,16 @@ async fn delete(tx: &mut Transaction<'_, Postgres>, by: UserId, room: RoomId) ->
         .fetch_all(&mut **tx)
         .await
         .map_err(refuse)?;
-    sqlx::query("delete from invites where room_id = $1")
-        .bind(room.0)
-        .execute(&mut **tx)
-        .await
-        .map_err(refuse)?;
+    for leftover in [
+        "delete from invites where room_id = $1",
+        "delete from room_keys where room_id = $1",
+    ] {
+        sqlx::query(leftover)
+            .bind(room.0)
+            .execute(&mut **tx)
+            .await
+            .map_err(refuse)?;
+    }
     Ok((event, members.into_iter().map(UserId).collect()))
 }
 

@@ -10,6 +10,7 @@ pub mod messages;
 pub mod once;
 pub mod people;
 pub mod rooms;
+pub mod sealed;
 pub mod search;
 pub mod sessions;
 
@@ -55,6 +56,11 @@ macro_rules! on {
             once::a_send_is_repeated_with_the_status_of_the_first,
             once::what_is_refused_leaves_its_key_free,
             once::a_repeat_shows_nothing_to_who_is_out,
+            sealed::a_device_has_one_key_and_there_are_so_many,
+            sealed::epochs_follow_each_other_and_a_handed_key_stays,
+            sealed::a_send_is_sealed_with_a_key_that_counts,
+            sealed::a_sealed_room_has_so_many_devices,
+            sealed::sends_that_race_a_block,
             sessions::a_refresh_chain_is_one_atomic_step,
         );
     };

@@ -82,6 +82,19 @@ macro_rules! with_operations {
             open_rooms [WsCore]: OpenRooms => Openings;
             heads [WsCore]: Heads => HeadList;
             health [EdgeAuth, ApiFunctions, WsCore]: Nothing => Health;
+
+            /// Publishes a device of the actor. Refused: `Conflict` for another key under its id, or one device too many.
+            publish_device [ApiFunctions]: Device => Device;
+            /// Takes a device away: in the actor's sealed rooms nothing may be sealed with the present key any more.
+            withdraw_device [ApiFunctions]: NamedDevice => Nothing;
+            /// The public keys of somebody's devices.
+            devices [ApiFunctions]: GetUser => DeviceList;
+            /// The actor's own keys of a room, and which devices have none.
+            room_keys [ApiFunctions]: GetKeys => KeyRing;
+            /// Starts the next epoch. Refused: `Conflict` for another than the next.
+            start_epoch [ApiFunctions]: HandKeys => KeyRing;
+            /// Hands keys of a started epoch to devices that have none.
+            hand_keys [ApiFunctions]: HandKeys => KeyRing;
         }
     };
 }

@@ -1,5 +1,9 @@
 //! Requests and answers of the operations.
 
+mod keys;
+
+pub use keys::*;
+
 use common::{
     LogId, MessageId, RoomId, Seq, SessionId, Timestamp, UserId, WsId,
     event::{Content, Event, MessageEvent, ReactionOp},

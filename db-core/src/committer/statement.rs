@@ -71,6 +71,7 @@ pub fn refusal(outcome: &str) -> Refusal {
             "is what a plaintext room takes; a sealed one takes `envelope`",
         ),
         "stale-epoch" => Refusal::StaleEpoch,
+        "wrong-device" => Refusal::invalid("/envelope/senderDevice", "is no device of yours"),
         "wrong-reply" => Refusal::invalid("/replyTo", "is no message of this room"),
         "wrong-mentions" => Refusal::invalid("/mentions", "names somebody who is not in this room"),
         other => {
