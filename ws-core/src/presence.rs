@@ -6,6 +6,8 @@
 
 mod local;
 mod shown;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::sync::Arc;

@@ -115,10 +115,12 @@ impl Rooms {
 
     /// The socket is gone; `rooms` are those that it joined or sent to.
     pub fn disconnect(self: &Arc<Self>, ws: WsId, rooms: impl IntoIterator<Item = RoomId>) {
-        for cell in rooms.into_iter().filter_map(|room| self.existing(room)) {
-            self.typists.silenced(cell.room, ws);
-            cell.state.lock().feed.disconnect(ws);
-            self.settle(cell);
+        for room in rooms {
+            self.typists.silenced(room, ws);
+            if let Some(cell) = self.existing(room) {
+                cell.state.lock().feed.disconnect(ws);
+                self.settle(cell);
+            }
         }
     }
 

@@ -121,8 +121,12 @@ fn suites(topology: &str, endpoints: &Path) -> anyhow::Result<Vec<Ended>> {
         command.env("CHAT_ENDPOINTS", endpoints);
         step(&name, command)
     };
-    Ok(vec![
+    let mut steps = vec![
         suite("test", format!("end to end, {topology}"))?,
         suite("test:browser", format!("in the browser, {topology}"))?,
-    ])
+    ];
+    if topology == "split" {
+        steps.push(suite("test:split", "processes that hang and die".to_owned())?);
+    }
+    Ok(steps)
 }

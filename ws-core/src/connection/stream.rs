@@ -1,5 +1,8 @@
 //! A WebSocket stream that reads and writes in one task, and knows when its reader takes nothing any more.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     io,
     pin::Pin,

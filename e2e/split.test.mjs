@@ -1,0 +1,174 @@
+// Services as processes of their own: each may hang, die and return, and all goes on by itself.
+import assert from "node:assert/strict";
+import net from "node:net";
+import { test } from "node:test";
+import { Socket, assertProblem, at, endpoints, eventually, here, person, quiet, room, say, uuid, without } from "./lib.mjs";
+
+const offline = (who) => (frame) => frame.type === "presence" && frame.userId === who.id && frame.status === "offline";
+const text = (message) => (frame) => frame.type === "message" && frame.message === message;
+
+/** The log as it stands: without gaps, each message once. */
+async function log(who, id) {
+  const { items } = (await who.as("GET", `/api/rooms/${id}/events`)).json;
+  assert.deepEqual(items.map((event) => event.seq), items.map((_, n) => n + 1));
+  return items;
+}
+
+/** Sends until it is acked, always with the same id. */
+const insist = (socket, id, message, messageId) =>
+  eventually(async () => {
+    const answer = await socket.say(id, message, messageId);
+    assert.equal(answer.type, "ack", JSON.stringify(answer));
+    return answer;
+  });
+
+test("db-core hangs: callers are told soon, sockets stay, a message comes once", async () => {
+  const { ada, id, a, b } = await here();
+  const [first, second] = [uuid(), uuid()];
+  await without("db-core", async () => {
+    const started = Date.now();
+    const answers = await Promise.all([a.say(id, "first", first), a.say(id, "second", second)]);
+    for (const answer of answers) {
+      assert.deepEqual([answer.type, answer.code, answer.roomId], ["error", "unavailable", id]);
+      assert.ok(answer.retryAfterMs > 0 && answer.messageId);
+    }
+    console.log(`# a send is unavailable after ${Date.now() - started} ms`);
+    // From here on nobody waits for a deadline.
+    const reads = ["/api/rooms", `/api/rooms/${id}/messages`, "/api/me"];
+    for (const route of reads) assertProblem(await ada.as("GET", route), 503, "unavailable");
+    const again = Date.now();
+    for (let n = 0; n < 20; n++) assertProblem(await ada.as("GET", reads[n % 3]), 503, "unavailable");
+    assert.equal((await b.say(id, "third")).code, "unavailable");
+    assert.equal((await a.join(id)).code, "unavailable");
+    console.log(`# 22 calls were refused in ${Date.now() - again} ms`);
+    assert.equal((await a.ask({ type: "ping" })).type, "pong");
+  });
+  await insist(a, id, "first", first);
+  await insist(a, id, "second", second);
+  await eventually(async () => assert.equal((await a.join(id)).type, "joined"));
+  await eventually(async () => assert.equal((await ada.as("GET", "/api/me")).status, 200));
+  await say(ada, id, "end");
+  await Promise.all([a, b].map((socket) => socket.frame(text("end"))));
+  const told = (await log(ada, id)).map((event) => event.messageId);
+  for (const messageId of [first, second]) assert.equal(told.filter((told) => told === messageId).length, 1);
+  const heard = b.seqs(id);
+  assert.deepEqual(heard, heard.map((_, n) => heard[0] + n), "in order, without gaps");
+  await Promise.all([a.close(), b.close()]);
+});
+
+test("db-core dies and is started again: sockets stay, nothing acked is lost", async () => {
+  const { ada, id, a, b } = await here();
+  const acked = [];
+  process.kill(endpoints().pids["db-core"][0], "SIGKILL");
+  for (let n = 0; n < 20; n++) acked.push((await insist(a, id, `m${n}`, uuid())).messageId);
+  await b.frame(text("m19"));
+  const stored = new Set((await log(ada, id)).map((event) => event.messageId));
+  for (const messageId of acked) assert.ok(stored.has(messageId));
+  await Promise.all([a.close(), b.close()]);
+});
+
+test("Redis hangs: sends are acked, the same gateway hears at once, the other by the heads", async () => {
+  const { ada, bob, id, a, b } = await here();
+  const near = await Socket.open(bob, at.ws[0]);
+  await near.join(id);
+  await without("redis", async () => {
+    for (let n = 0; n < 3; n++) {
+      const started = Date.now();
+      assert.equal((await a.say(id, `hung ${n}`)).type, "ack");
+      await near.frame(text(`hung ${n}`));
+      const close = Date.now() - started;
+      await b.frame(text(`hung ${n}`));
+      console.log(`# heard on the same gateway after ${close} ms, on the other after ${Date.now() - started} ms`);
+    }
+    const over = await say(ada, id, "over HTTP");
+    assert.equal(over.status, 201, over.text);
+    await Promise.all([a, b, near].map((socket) => socket.frame(text("over HTTP"))));
+    const late = await Socket.open(bob, at.ws.at(-1));
+    assert.equal((await late.join(id, { afterSeq: 1 })).events.length, 4);
+    await late.close();
+    const { items } = (await ada.as("GET", `/api/rooms/${id}/members`)).json;
+    assert.equal(items.length, 2, "a list doesn't wait for who is there");
+  });
+  await eventually(async () => {
+    const started = Date.now();
+    const message = uuid();
+    await a.say(id, message);
+    await b.frame(text(message));
+    assert.ok(Date.now() - started < 500, "the bus carries again");
+  });
+  assert.equal([...a.frames, ...b.frames].filter((frame) => frame.type === "presence" && frame.status === "offline").length, 0);
+  await log(ada, id);
+  await Promise.all([a, b, near].map((socket) => socket.close()));
+});
+
+test("Redis is flushed: nothing is lost, and the house is not empty", async () => {
+  const { ada, bob, id, a, b } = await here();
+  await a.frame((frame) => frame.type === "presence" && frame.userId === bob.id);
+  await redis("FLUSHALL");
+  await a.say(id, "flushed");
+  await b.frame(text("flushed"));
+  await eventually(async () => {
+    const { items } = (await ada.as("GET", `/api/rooms/${id}/members`)).json;
+    assert.deepEqual(items.map((member) => member.presence), ["online", "online"]);
+  });
+  await quiet(12_000);
+  assert.equal([...a.frames, ...b.frames].filter((frame) => frame.status === "offline").length, 0);
+  assert.equal((await log(ada, id)).length, 2);
+  await Promise.all([a.close(), b.close()]);
+});
+
+test("a gateway is killed: its users are offline and silent elsewhere; who comes back was never away", async () => {
+  const [ada, bob, eve] = [await person("ada"), await person("bob"), await person("eve")];
+  const { id } = await room(ada, { memberIds: [bob.id, eve.id] });
+  const [a, b, e] = [await Socket.open(ada, at.ws[0]), await Socket.open(bob, at.ws[1]), await Socket.open(eve, at.ws[1])];
+  for (const socket of [a, b, e]) await socket.join(id);
+  for (const other of [bob, eve]) await a.frame((frame) => frame.type === "presence" && frame.userId === other.id);
+  b.send({ type: "typing", roomId: id, typing: true });
+  await a.frame((frame) => frame.type === "typing" && frame.typing);
+  const started = Date.now();
+  process.kill(endpoints().pids["ws-core-1"][0], "SIGKILL");
+  await b.closed;
+  const again = await Socket.open(eve, at.ws[0]);
+  await again.join(id);
+  await a.frame((frame) => frame.type === "typing" && !frame.typing, 8);
+  await a.frame(offline(bob), 15);
+  console.log(`# offline ${Date.now() - started} ms after the gateway was killed`);
+  await quiet(2_000);
+  assert.equal(a.frames.filter((frame) => frame.userId === eve.id && frame.status !== "online").length, 0);
+  await eventually(async () => {
+    const back = await Socket.open(bob, at.ws[1]);
+    await back.join(id);
+    await back.close();
+  });
+  await Promise.all([a.close(), again.close()]);
+});
+
+test("a gateway that is told to stop sends its sockets away and takes no new ones", async () => {
+  const { ada, bob, id, a, b } = await here();
+  const [pid] = endpoints().pids["ws-core-1"];
+  process.kill(pid, "SIGTERM");
+  const draining = await b.frame((frame) => frame.type === "draining");
+  assert.ok(draining.reconnectAfterMs > 0);
+  assert.equal(await b.closed, 4503);
+  const back = await eventually(() => Socket.open(bob, at.ws[1]));
+  await back.join(id);
+  await a.say(id, "after");
+  await back.frame(text("after"));
+  await log(ada, id);
+  await Promise.all([a.close(), back.close()]);
+});
+
+/** One command to the stack's own Redis. */
+function redis(command) {
+  const { hostname, port, password } = new URL(endpoints().redis);
+  return new Promise((resolve, reject) => {
+    const connection = net.connect(Number(port), hostname, () => {
+      const commands = password ? [`AUTH ${decodeURIComponent(password)}`, command, "QUIT"] : [command, "QUIT"];
+      connection.write(commands.map((line) => `${line}\r\n`).join(""));
+    });
+    let answer = "";
+    connection.on("data", (data) => (answer += data));
+    connection.on("error", reject);
+    connection.on("close", () => (answer.includes("-") ? reject(new Error(answer)) : resolve(answer)));
+  });
+}
