@@ -1,6 +1,8 @@
 //! One gateway: its rooms, its users, and the tasks that listen to the bus and compare heads.
 
 mod listen;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{
     Arc,

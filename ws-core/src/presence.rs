@@ -6,8 +6,6 @@
 
 mod local;
 mod shown;
-#[cfg(test)]
-mod tests;
 mod watch;
 
 use std::sync::Arc;

@@ -75,16 +75,16 @@ impl Guarded {
             }
         };
         match asked {
-            Asked::Answered(reply) => {
+            Asked::Answer(reply) => {
                 self.breaker.lock().answered(Instant::now());
                 reply
             }
-            Asked::Unanswered(reason) => {
+            Asked::Silence(reason) => {
                 let turn = self.breaker.lock().unanswered();
                 self.turn(turn);
                 Err(Refusal::unavailable(reason))
             }
-            Asked::NotAsked(refusal) => Err(refusal),
+            Asked::Unsent(refusal) => Err(refusal),
         }
     }
 
@@ -123,8 +123,8 @@ impl Guarded {
             .wire
             .ask::<_, Health>("health", &call, limits::BREAKER_PROBE, &Nothing {});
         match asked.await {
-            Asked::Answered(_) => Probe::Answered,
-            Asked::Unanswered(_) | Asked::NotAsked(_) => Probe::Silent,
+            Asked::Answer(_) => Probe::Answered,
+            Asked::Silence(_) | Asked::Unsent(_) => Probe::Silent,
         }
     }
 }

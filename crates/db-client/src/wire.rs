@@ -32,11 +32,11 @@ pub struct Wire {
 /// What became of a call.
 pub enum Asked<A> {
     /// db-core said something, if only no.
-    Answered(Reply<A>),
+    Answer(Reply<A>),
     /// Nothing came back, or nothing of db-core's; why, for the log.
-    Unanswered(String),
+    Silence(String),
     /// It could not be put on the wire.
-    NotAsked(Refusal),
+    Unsent(Refusal),
 }
 
 #[derive(Serialize)]
@@ -66,24 +66,24 @@ impl Wire {
     ) -> Asked<A> {
         let http = match self.request(operation, circumstances, request) {
             Ok(http) => http,
-            Err(refusal) => return Asked::NotAsked(refusal),
+            Err(refusal) => return Asked::Unsent(refusal),
         };
         let response = match call(&self.http, http, wait, ANSWER_BYTES).await {
             Ok(response) => response,
-            Err(error) => return Asked::Unanswered(error.to_string()),
+            Err(error) => return Asked::Silence(error.to_string()),
         };
         let status = response.status();
         if status.is_success() {
             let answer = serde_json::from_slice::<Answer<A>>(response.body());
-            return Asked::Answered(
+            return Asked::Answer(
                 answer.map_err(|error| Refusal::unavailable(format!("db-core's answer can't be read: {error}"))),
             );
         }
         match serde_json::from_slice::<Refusal>(response.body()) {
-            Ok(refusal) => Asked::Answered(Err(refusal)),
+            Ok(refusal) => Asked::Answer(Err(refusal)),
             // It comes from something between us and db-core.
-            Err(_) if status.is_server_error() => Asked::Unanswered(format!("db-core answered {status}")),
-            Err(_) => Asked::Answered(Err(Refusal::unavailable(format!("db-core answered {status}")))),
+            Err(_) if status.is_server_error() => Asked::Silence(format!("db-core answered {status}")),
+            Err(_) => Asked::Answer(Err(Refusal::unavailable(format!("db-core answered {status}")))),
         }
     }
 

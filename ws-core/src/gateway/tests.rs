@@ -1,0 +1,126 @@
+//! Gateways on one bus, with a clock that only the tests move.
+
+mod presence;
+mod reads;
+
+use std::{sync::Arc, time::Duration};
+
+use bus::MemoryBus;
+use common::{
+    RoomId, SessionId, Timestamp, UserId, WsId,
+    frame::JoinRoom,
+    limits,
+    room::{AccountRole, Presence},
+    token::{Actor, Scope},
+};
+use db_api::{Answer, Call, DbApi, Refusal, Reply, types::*, with_operations};
+use serde_json::{Value, json};
+use service::{CancellationToken, Metrics, Verifier};
+use uuid::Uuid;
+
+use super::Gateway;
+use crate::{
+    outbox::{Outbox, Outgoing},
+    socket::Settings,
+};
+
+/// A db-core that lets everybody into a room of two and knows nothing else.
+struct OneRoom;
+
+impl OneRoom {
+    fn answer(&self, operation: &str) -> Option<Value> {
+        let opened = json!({"headSeq": 1, "logId": Uuid::nil(), "memberCount": 2, "events": [], "truncated": false});
+        (operation == "open_rooms").then(|| json!({"rooms": [{"opened": opened}]}))
+    }
+}
+
+macro_rules! fake {
+    ($($(#[$doc:meta])* $name:ident [$($caller:ident),*]: $request:ty => $answer:ty;)*) => {
+        #[async_trait::async_trait]
+        impl DbApi for OneRoom {
+            $(async fn $name(&self, _: Call, _: $request) -> Reply<$answer> {
+                let answer = self.answer(stringify!($name)).ok_or(Refusal::NotFound)?;
+                Ok(Answer::read(serde_json::from_value(answer).unwrap()))
+            })*
+        }
+    };
+}
+
+use common::room::{Invite, Member, Message, Page, ReadMarker, Room, User};
+with_operations!(fake);
+
+const ROOM: RoomId = RoomId(Uuid::from_u128(7));
+
+fn user(number: u128) -> UserId {
+    UserId(Uuid::from_u128(number))
+}
+
+struct House {
+    gateway: Arc<Gateway>,
+    stop: CancellationToken,
+}
+
+impl House {
+    fn on(bus: &MemoryBus) -> Self {
+        let stop = CancellationToken::new();
+        let verifier = Verifier::start("nobody".into(), "http://127.0.0.1:1/".into());
+        let gateway = Gateway::start(
+            Arc::new(OneRoom),
+            Arc::new(bus.clone()),
+            verifier,
+            Settings::default(),
+            &Metrics::new("ws", "test"),
+            stop.clone(),
+        );
+        Self { gateway, stop }
+    }
+
+    /// A socket of somebody, in the room.
+    async fn enter(&self, user_id: UserId) -> Guest {
+        let actor = Actor {
+            user_id,
+            session_id: SessionId(user_id.0),
+            role: AccountRole::User,
+            scopes: vec![Scope::Read, Scope::Write],
+            expires_at: Timestamp(i64::MAX),
+        };
+        let (ws, outbox) = (WsId(service::minted::id()), Arc::new(Outbox::default()));
+        self.gateway.users.enter(ws, &actor, &outbox);
+        self.gateway.attendance.set(user_id, ws, Presence::Online);
+        let join = JoinRoom {
+            room_id: ROOM,
+            after_seq: None,
+            log_id: None,
+        };
+        self.gateway.rooms.join(ws, &actor, &outbox, None, join).await;
+        seconds(1.5).await;
+        Guest { user_id, ws, outbox }
+    }
+
+    fn leave(&self, guest: &Guest) {
+        self.gateway.rooms.disconnect(guest.ws, [ROOM]);
+        self.gateway.users.exit(guest.ws, guest.user_id);
+        self.gateway.attendance.exited(guest.user_id, guest.ws);
+    }
+}
+
+struct Guest {
+    user_id: UserId,
+    ws: WsId,
+    outbox: Arc<Outbox>,
+}
+
+impl Guest {
+    /// The frames of one type that it got since it was last asked for any.
+    fn told(&self, kind: &str) -> Vec<Value> {
+        let frames = std::iter::from_fn(|| self.outbox.pop()).filter_map(|outgoing| match outgoing {
+            Outgoing::Frame(frame) => serde_json::from_str::<Value>(&frame).ok(),
+            Outgoing::Ping => None,
+        });
+        frames.filter(|frame| frame["type"] == kind).collect()
+    }
+}
+
+async fn seconds(seconds: f64) {
+    tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+}

@@ -1,0 +1,107 @@
+//! Who is shown as present, when, and to whom (consistency rule 10).
+
+use bus::Bus;
+use common::room::Presence::{Away, Offline, Online};
+
+use super::*;
+
+/// What a guest was told of others.
+fn presence(guest: &Guest) -> Vec<(UserId, Presence)> {
+    let word = |frame: &Value, name: &str| frame[name].as_str().unwrap().to_owned();
+    let told = |frame: &Value| {
+        let user = word(frame, "userId").parse().unwrap();
+        (user, Presence::parse(&word(frame, "status")).unwrap())
+    };
+    guest.told("presence").iter().map(told).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_joins_is_shown_and_sees_who_is_there() {
+    let bus = MemoryBus::new();
+    let (one, two) = (House::on(&bus), House::on(&bus));
+    let (ada, bob) = (one.enter(user(1)).await, two.enter(user(2)).await);
+    assert_eq!(presence(&ada), [(user(2), Online)]);
+    assert_eq!(presence(&bob), [(user(1), Online)], "by the roll call");
+    let eve = one.enter(user(3)).await;
+    let mut told = presence(&eve);
+    told.sort_by_key(|(user, _)| *user);
+    assert_eq!(told, [(user(1), Online), (user(2), Online)], "what its gateway knows");
+    two.leave(&bob);
+    seconds(limits::PRESENCE_LINGER.as_secs_f64() - 0.5).await;
+    assert_eq!(presence(&ada), [(user(3), Online)], "it may come back");
+    seconds(2.0).await;
+    assert_eq!(presence(&ada), [(user(2), Offline)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_survivor_says_who_went_with_a_gateway_that_died() {
+    let bus = MemoryBus::new();
+    let (one, two, three) = (House::on(&bus), House::on(&bus), House::on(&bus));
+    let (ada, eve) = (one.enter(user(1)).await, three.enter(user(3)).await);
+    two.enter(user(2)).await;
+    two.enter(user(4)).await;
+    one.enter(user(4)).await;
+    presence(&ada);
+    presence(&eve);
+    two.stop.cancel();
+    seconds(15.0).await;
+    assert_eq!(
+        presence(&ada),
+        [(user(2), Offline)],
+        "the other one is on a gateway that lives"
+    );
+    assert_eq!(
+        presence(&eve),
+        [(user(2), Offline)],
+        "every gateway knows where it showed them"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_loss_of_continuity_nobody_is_declared_offline_for_one_lease() {
+    let bus = MemoryBus::new();
+    let (one, two) = (House::on(&bus), House::on(&bus));
+    let ada = one.enter(user(1)).await;
+    two.enter(user(2)).await;
+    presence(&ada);
+    two.stop.cancel();
+    seconds(7.0).await;
+    one.gateway.attendance.continuity_lost(&one.gateway.rooms);
+    seconds(limits::PRESENCE_LEASE.as_secs_f64() - 0.5).await;
+    assert_eq!(bus.present(&[user(2)]).await.unwrap().len(), 0, "the lease is over");
+    assert_eq!(presence(&ada), []);
+    seconds(3.0).await;
+    assert_eq!(presence(&ada), [(user(2), Offline)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_word_is_made_good_by_the_leases() {
+    let bus = MemoryBus::new();
+    let one = House::on(&bus);
+    let ada = one.enter(user(1)).await;
+    let attendance = &one.gateway.attendance;
+    attendance.heard(&one.gateway.rooms, ROOM, user(9), Online);
+    assert_eq!(presence(&ada), [(user(9), Online)]);
+    seconds((limits::PRESENCE_COMPARISON + limits::PRESENCE_LEASE).as_secs_f64() + 5.0).await;
+    assert_eq!(presence(&ada), [(user(9), Offline)], "no lease has it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_is_told_of_somebody_once_a_second_and_never_misses_the_last() {
+    let bus = MemoryBus::new();
+    let (one, two) = (House::on(&bus), House::on(&bus));
+    let (ada, bob) = (one.enter(user(1)).await, two.enter(user(2)).await);
+    presence(&ada);
+    presence(&bob);
+    for turn in 0..20 {
+        let status = if turn % 2 == 0 { Away } else { Online };
+        two.gateway.attendance.set(user(2), bob.ws, status);
+        seconds(0.15).await;
+    }
+    two.gateway.attendance.set(user(2), bob.ws, Away);
+    seconds(3.0).await;
+    let told = presence(&ada);
+    assert!(told.len() <= 5, "told {} times in four seconds", told.len());
+    assert_eq!(told.last(), Some(&(user(2), Away)));
+    assert_eq!(presence(&bob), [], "nobody is told of oneself");
+}
