@@ -1,7 +1,7 @@
 // What has no place in the log: typing and presence, over two gateways.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Socket, at, here, mint, person, quiet, room } from "./lib.mjs";
+import { Socket, at, here, mint, person, quiet, room, say } from "./lib.mjs";
 
 const typing = (who, value) => (frame) => frame.type === "typing" && frame.userId === who.id && frame.typing === value;
 const presence = (who, status) => (frame) => frame.type === "presence" && frame.userId === who.id && frame.status === status;
@@ -106,4 +106,31 @@ test("presence and typing take the right to write", async () => {
   }
   assert.equal((await reader.ask({ type: "presence", status: "offline" })).code, "invalid-request");
   await Promise.all([a, b, reader].map((socket) => socket.close()));
+});
+
+const read = (who, seq) => (frame) => frame.type === "read" && frame.userId === who.id && frame.seq === seq;
+
+test("read markers: to the reader's own sockets and the others, once a second, and the last is not lost", async () => {
+  const { ada, bob, id, a, b } = await here();
+  const second = await Socket.open(ada, at.ws.at(-1));
+  for (let n = 0; n < 10; n++) await say(bob, id, `m${n}`);
+  for (let seq = 2; seq <= 11; seq++) a.send({ type: "read", roomId: id, seq });
+  const heard = await b.frame(read(ada, 11));
+  assert.deepEqual(heard, { type: "read", roomId: id, userId: ada.id, seq: 11 });
+  await Promise.all([a.frame(read(ada, 11)), second.frame(read(ada, 11))]);
+  for (const socket of [a, b, second]) {
+    assert.ok(count(socket, (frame) => frame.type === "read") <= 3, "at most one a second");
+  }
+  const mine = (await ada.as("GET", `/api/rooms/${id}`)).json;
+  assert.deepEqual([mine.readSeq, mine.unreadCount], [11, 0]);
+  a.frames.length = 0;
+  a.send({ type: "read", roomId: id, seq: 5 });
+  assert.equal((await ada.as("PUT", `/api/rooms/${id}/read`, { seq: 3 })).json.seq, 11, "forward only");
+  await quiet(1_500);
+  assert.equal(count(a, (frame) => frame.type === "read"), 0, "nothing moved");
+  const stranger = await Socket.open(await person("eve"));
+  stranger.send({ type: "read", roomId: id, seq: 2 });
+  const refused = await stranger.frame((frame) => frame.type === "error");
+  assert.deepEqual([refused.code, refused.roomId], ["not-a-member", id]);
+  await Promise.all([a, b, second, stranger].map((socket) => socket.close()));
 });
