@@ -63,7 +63,7 @@ test("a page of somebody else's: 403 everywhere", async () => {
 
 test("ids that are none, and things that are not there: 404", async () => {
   const ada = await person("ada");
-  const body = { messageId: uuid(), message: "x", userId: ada.id, role: "member" };
+  const body = { messageId: uuid(), message: "x", userId: ada.id, role: "member", epoch: 1, keys: [], deviceId: uuid(), publicKey: "A".repeat(43) };
   for (const route of named.filter(({ path }) => path.includes("{"))) {
     const sent = route.operation.requestBody ? { body } : {};
     const wrong = route.path.replace(/\{\w+\}/g, "not-an-id");
@@ -81,7 +81,7 @@ test("a stranger: 404 for what is private, 403 for a public room", async () => {
   assert.ok(memberOnly.length >= 8);
   for (const route of memberOnly) {
     const messageId = uuid();
-    const sent = route.operation.requestBody ? { body: { messageId, message: "x", userId: ada.id, role: "member" } } : {};
+    const sent = route.operation.requestBody ? { body: { messageId, message: "x", userId: ada.id, role: "member", epoch: 1, keys: [] } } : {};
     const path = (where) => fill(route.path, { roomId: where.id, userId: ada.id });
     assertProblem(await http(route.method, path(rooms.private), { token: eve.token, ...sent }), 404, "not-found");
     assertProblem(await http(route.method, path(rooms.public), { token: eve.token, ...sent }), 403, "not-a-member");
@@ -95,7 +95,7 @@ test("bodies that are none, of another type, too large: 400, 415, 413", async ()
   for (const route of withBody) {
     const path = fill(route.path, { roomId: here.id });
     const ask = (body, headers) => http(route.method, path, { token: ada.token, body, headers });
-    const wrong = '{"name":7,"userId":7,"messageId":7,"displayName":7,"role":7,"maxUses":"x"}';
+    const wrong = '{"name":7,"userId":7,"messageId":7,"displayName":7,"role":7,"maxUses":"x","keys":7,"deviceId":7}';
     for (const broken of [...(route.operation.requestBody.required ? [""] : []), "{", "null", "7", '"text"', wrong]) {
       const answer = await ask(broken);
       assert.ok(assertProblem(answer, 400, "invalid-request").errors.length > 0, title(route));

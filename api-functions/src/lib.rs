@@ -7,6 +7,7 @@ mod caller;
 mod config;
 mod dms;
 mod invites;
+mod keys;
 mod log;
 mod markers;
 mod members;
@@ -62,6 +63,7 @@ fn described() -> OpenApiRouter<Api> {
         .merge(markers::router())
         .merge(messages::router())
         .merge(search::router())
+        .merge(keys::router())
 }
 
 pub fn router(api: Api) -> Router {

@@ -391,9 +391,11 @@ pub async fn an_invite_lets_in_as_many_as_it_says(db: Arc<dyn DbApi>) {
         std::slice::from_ref(&made),
         "a member's accept counts no use, and the list has the code again"
     );
-    let mut guests = JoinSet::new();
+    let (mut people, mut guests) = (Vec::new(), JoinSet::new());
     for n in 0..8 {
-        let guest = person(&*db, &format!("guest-{n}")).await;
+        people.push(person(&*db, &format!("guest-{n}")).await);
+    }
+    for guest in people {
         let (db, code) = (db.clone(), made.code.clone());
         guests.spawn(async move {
             let first = accept(&*db, &guest, &code).await;
