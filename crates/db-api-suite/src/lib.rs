@@ -4,11 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "every line of this crate is a test")]
 
 pub mod actions;
+pub mod invites;
+pub mod keys;
 pub mod log;
 pub mod markers;
 pub mod messages;
 pub mod once;
 pub mod people;
+pub mod roles;
 pub mod rooms;
 pub mod sealed;
 pub mod search;
@@ -35,12 +38,10 @@ macro_rules! on {
             people::a_dm_stays_as_it_is,
             people::a_block_keeps_the_other_away,
             people::nobody_is_added_behind_a_block,
-            rooms::who_may_do_what,
+            roles::who_may_do_what,
             rooms::a_change_says_what_changed_and_none_takes_no_place,
             rooms::the_last_owner_stays_one_unless_alone,
             rooms::a_room_that_was_taken_away_is_nowhere,
-            rooms::an_invite_lets_in_as_many_as_it_says,
-            rooms::an_invite_ends_by_its_time_or_by_hand,
             messages::an_edit_is_its_authors_and_moves_the_text_alone,
             messages::a_deletion_takes_the_content_out_of_every_later_answer,
             messages::who_is_out_changes_nothing,
@@ -56,10 +57,12 @@ macro_rules! on {
             once::a_send_is_repeated_with_the_status_of_the_first,
             once::what_is_refused_leaves_its_key_free,
             once::a_repeat_shows_nothing_to_who_is_out,
-            sealed::a_device_has_one_key_and_there_are_so_many,
-            sealed::epochs_follow_each_other_and_a_handed_key_stays,
+            invites::an_invite_lets_in_as_many_as_it_says,
+            invites::an_invite_ends_by_its_time_or_by_hand,
+            keys::a_device_has_one_key_and_there_are_so_many,
+            keys::epochs_follow_each_other_and_a_handed_key_stays,
             sealed::a_send_is_sealed_with_a_key_that_counts,
-            sealed::a_sealed_room_has_so_many_devices,
+            keys::a_sealed_room_has_so_many_devices,
             sealed::sends_that_race_a_block,
             sessions::a_refresh_chain_is_one_atomic_step,
         );
