@@ -4,7 +4,7 @@ mod down;
 mod servers;
 mod up;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand, ValueEnum};
 
@@ -74,7 +74,18 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error:#}");
+            if is_port_taken(&error) {
+                eprintln!("another one: `--port N`, or `--port 0` for any that is free");
+            }
             ExitCode::FAILURE
         }
     }
+}
+
+fn is_port_taken(error: &anyhow::Error) -> bool {
+    let mut kinds = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .map(io::Error::kind);
+    kinds.any(|kind| kind == io::ErrorKind::AddrInUse)
 }

@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use serde_json::Value;
 use service::{CancellationToken, client, shutdown, telemetry};
 use stack::{Endpoints, Folder, Settings, single::Single, split::Split};
 
@@ -137,9 +138,24 @@ async fn announce(endpoints: &Endpoints, folder: &Folder, stop: &CancellationTok
         tokio::time::sleep(LOOK).await;
     }
     endpoints.write(folder.path())?;
+    if !has_cache(endpoints).await {
+        progress("Redis does not answer: everything works, but more slowly, until it does");
+    }
     println!("ready {}", endpoints.web);
     std::io::stdout().flush()?;
     Ok(())
+}
+
+/// Whether the core has its cache: a Redis that is named wrongly would not be missed otherwise.
+async fn has_cache(endpoints: &Endpoints) -> bool {
+    let Ok(request) = service::client::get(&format!("{}/api/health", endpoints.web)) else {
+        return false;
+    };
+    let answer = client::call(&client::client(), request, Duration::from_secs(2), 64 * 1024).await;
+    let health = answer
+        .ok()
+        .and_then(|answer| serde_json::from_slice::<Value>(answer.body()).ok());
+    health.is_some_and(|health| health["cache"] == true)
 }
 
 /// What does not answer yet.
@@ -184,6 +200,11 @@ pub fn detached(arguments: &Up) -> anyhow::Result<()> {
             );
         }
         if let Some(address) = ready_line(&log) {
+            let words = std::fs::read_to_string(&log)?;
+            words
+                .lines()
+                .filter(|line| !line.starts_with("ready"))
+                .for_each(|line| eprintln!("{line}"));
             println!("ready {address}");
             return Ok(());
         }

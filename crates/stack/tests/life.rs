@@ -6,7 +6,7 @@
 use std::{
     fs,
     io::{self, Read, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
@@ -198,6 +198,27 @@ fn a_second_one_says_so_and_touches_nothing() {
     }
     assert_eq!(fs::read_to_string(data.0.join("endpoints.json")).unwrap(), before);
     assert_eq!(first.ask("GET", "/api/health", ""), 200);
+}
+
+#[test]
+fn a_port_that_is_taken_and_a_redis_that_is_away_are_told() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let data = Data::new("told");
+    let refused = data.run("up", &["--port", &port]);
+    assert!(!refused.status.success());
+    let words = String::from_utf8(refused.stderr).unwrap();
+    assert!(words.contains(&port) && words.contains("--port 0"), "{words}");
+
+    let nowhere = format!("redis://127.0.0.1:{port}");
+    assert!(
+        data.run("up", &["--port", "0", "--detach", "--redis", &nowhere])
+            .status
+            .success()
+    );
+    let words = fs::read_to_string(data.0.join("logs/up.log")).unwrap();
+    assert!(words.contains("Redis does not answer"), "{words}");
+    assert!(data.run("down", &[]).status.success());
 }
 
 #[test]
