@@ -157,7 +157,7 @@ export async function mint(who, claims) {
 /** For what must not happen: a while in which it could. */
 export const quiet = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-/** A server process and its children: stopping the first alone would leave the others answering. */
+/** The processes of a part, all db-core or a server with its children: stopping one alone would leave the others answering. */
 export function family(name) {
   const parent = (pid) => {
     try {
@@ -166,8 +166,9 @@ export function family(name) {
       return 0;
     }
   };
-  const [first] = endpoints().pids[name];
-  return [first, ...readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && parent(pid) === first).map(Number)];
+  const { pids } = endpoints();
+  const firsts = Object.keys(pids).filter((each) => each === name || each.replace(/-\d+$/, "") === name).flatMap((each) => pids[each]);
+  return [...firsts, ...readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && firsts.includes(parent(pid))).map(Number)];
 }
 
 /** Stops a part of the stack while something is done, and lets it go on. */

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import net from "node:net";
 import { test } from "node:test";
-import { Socket, assertProblem, at, endpoints, eventually, here, person, quiet, room, say, uuid, without } from "./lib.mjs";
+import { Socket, assertProblem, at, endpoints, eventually, family, here, person, quiet, room, say, uuid, without } from "./lib.mjs";
 
 const offline = (who) => (frame) => frame.type === "presence" && frame.userId === who.id && frame.status === "offline";
 const text = (message) => (frame) => frame.type === "message" && frame.message === message;
@@ -56,10 +56,39 @@ test("db-core hangs: callers are told soon, sockets stay, a message comes once",
   await Promise.all([a.close(), b.close()]);
 });
 
+test("one of two db-core hangs, then dies: the other answers all, and what was written is read", async () => {
+  const { ada, bob, id, a, b } = await here();
+  const half = endpoints().pids["db-core-1"];
+  const acked = [];
+  const insistOnAll = async (from, to) => {
+    for (let n = from; n < to; n++) {
+      const [socket, who] = n % 2 ? [a, bob] : [b, ada];
+      const { messageId, seq } = await insist(socket, id, `m${n}`, uuid());
+      acked.push(messageId);
+      const newest = await eventually(() => who.as("GET", `/api/rooms/${id}/messages?limit=1`).then((answer) => answer.json.items));
+      assert.equal(newest[0].seq, seq, "a read after a send knows it");
+    }
+  };
+  await insistOnAll(0, 10);
+  process.kill(half[0], "SIGSTOP");
+  try {
+    await insistOnAll(10, 20);
+    for (let n = 0; n < 20; n++) assert.equal((await ada.as("GET", "/api/rooms")).status, 200, "known to hang: nobody waits");
+  } finally {
+    process.kill(half[0], "SIGCONT");
+  }
+  process.kill(half[0], "SIGKILL");
+  await insistOnAll(20, 30);
+  await Promise.all([a, b].map((socket) => socket.frame(text("m29"))));
+  const stored = (await log(ada, id)).map((event) => event.messageId);
+  for (const messageId of acked) assert.equal(stored.filter((each) => each === messageId).length, 1);
+  await Promise.all([a.close(), b.close()]);
+});
+
 test("db-core dies and is started again: sockets stay, nothing acked is lost", async () => {
   const { ada, id, a, b } = await here();
   const acked = [];
-  process.kill(endpoints().pids["db-core"][0], "SIGKILL");
+  family("db-core").forEach((pid) => process.kill(pid, "SIGKILL"));
   for (let n = 0; n < 20; n++) acked.push((await insist(a, id, `m${n}`, uuid())).messageId);
   await b.frame(text("m19"));
   const stored = new Set((await log(ada, id)).map((event) => event.messageId));

@@ -17,9 +17,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listeners = Listeners::open(&config.common).await?;
     let stop = shutdown::on_signals()?;
     let db = Arc::new(DbClient::new(
-        &config.db_core_url,
+        &config.db_core_urls,
         Service::ApiFunctions,
-        config.service_key,
+        &config.service_key,
     ));
     let verifier = Verifier::start(config.issuer, config.jwks_url);
     api_functions::serve(config.common, db, verifier, listeners, stop).await;

@@ -93,7 +93,7 @@ async fn only_services_that_prove_themselves_may_call_and_only_what_is_theirs() 
         http::router(direct().await, keys),
         service::CancellationToken::new(),
     ));
-    let client = |service, key| DbClient::new(&url, service, ServiceKey::new(key));
+    let client = |service, key| DbClient::new(&[&url], service, &ServiceKey::new(key));
     let heads = || Heads { rooms: Vec::new() };
     assert!(
         client(Service::WsCore, gateway)

@@ -68,7 +68,7 @@ pub async fn over_http() -> Arc<dyn DbApi> {
         http::router(direct().await, keys),
         CancellationToken::new(),
     ));
-    let client = |service: Service| (service, DbClient::new(&url, service, key(service)));
+    let client = |service: Service| (service, DbClient::new(&[&url], service, &key(service)));
     Arc::new(OverHttp(Service::ALL.into_iter().map(client).collect()))
 }
 

@@ -10,7 +10,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     telemetry::start(&config.common.pod);
     let listeners = Listeners::open(&config.common).await?;
     let stop = shutdown::on_signals()?;
-    let db = db_client::DbClient::new(&config.db_core_url, Service::EdgeAuth, config.service_key.clone());
+    let db = db_client::DbClient::new(&config.db_core_urls, Service::EdgeAuth, &config.service_key);
     edge_auth::serve(config, std::sync::Arc::new(db), listeners, stop).await;
     Ok(())
 }

@@ -30,7 +30,8 @@ use crate::{Edge, SecureCookies, Source, auth};
 #[derive(Clone)]
 pub struct Config {
     pub common: Common,
-    pub db_core_url: String,
+    /// Home first.
+    pub db_core_urls: Vec<String>,
     pub service_key: ServiceKey,
     pub signing_key: SigningKey,
     pub issuer: String,
@@ -51,14 +52,14 @@ impl Config {
             ("off", SecureCookies::Never),
         ];
         let common = Common::read(&mut env);
-        let db_core_url = env.required("CHAT_DB_CORE_URL");
+        let db_core_urls = env.some("CHAT_DB_CORE_URLS");
         let service_key = ServiceKey::new(env.key("CHAT_SERVICE_KEY"));
         let signing_key = env.parsed_with("CHAT_SIGNING_KEY", |jwk| {
             SigningKey::from_jwk(jwk).map_err(|error| error.to_string())
         });
         let config = Self {
             common,
-            db_core_url,
+            db_core_urls,
             service_key,
             // Never used: without a key there is a fault, and no configuration.
             signing_key: signing_key.unwrap_or_else(|| SigningKey::from_seed([0; 32])),

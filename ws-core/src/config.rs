@@ -16,7 +16,8 @@ use crate::{Gateway, door, socket::Settings};
 #[derive(Clone)]
 pub struct Config {
     pub common: Common,
-    pub db_core_url: String,
+    /// Home first.
+    pub db_core_urls: Vec<String>,
     pub service_key: ServiceKey,
     pub jwks_url: String,
     pub issuer: String,
@@ -31,7 +32,7 @@ impl Config {
     pub fn read(mut env: Env) -> Result<Self, Faults> {
         let config = Self {
             common: Common::read(&mut env),
-            db_core_url: env.required("CHAT_DB_CORE_URL"),
+            db_core_urls: env.some("CHAT_DB_CORE_URLS"),
             service_key: ServiceKey::new(env.key("CHAT_SERVICE_KEY")),
             jwks_url: env.required("CHAT_JWKS_URL"),
             issuer: env.required("CHAT_ISSUER"),

@@ -13,7 +13,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     telemetry::start(&config.common.pod);
     let listeners = Listeners::open(&config.common).await?;
     let stop = shutdown::on_signals()?;
-    let db = Arc::new(DbClient::new(&config.db_core_url, Service::WsCore, config.service_key));
+    let db = Arc::new(DbClient::new(
+        &config.db_core_urls,
+        Service::WsCore,
+        &config.service_key,
+    ));
     let bus = Arc::new(RedisBus::new(&config.redis_url, &config.redis_prefix)?);
     let verifier = Verifier::start(config.issuer, config.jwks_url);
     ws_core::serve(config.common, config.settings, db, bus, verifier, listeners, stop).await;

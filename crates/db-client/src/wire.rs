@@ -13,7 +13,7 @@ use http_body_util::Full;
 use parking_lot::Mutex;
 use serde::{Serialize, de::DeserializeOwned};
 use service::{
-    client::{HttpClient, call, client},
+    client::{HttpClient, NoAnswer, call, client},
     minted,
 };
 
@@ -35,6 +35,8 @@ pub enum Asked<A> {
     Answer(Reply<A>),
     /// Nothing came back, or nothing of db-core's; why, for the log.
     Silence(String),
+    /// Nobody took it; why, for the log.
+    Unreached(String),
     /// It could not be put on the wire.
     Unsent(Refusal),
 }
@@ -70,7 +72,8 @@ impl Wire {
         };
         let response = match call(&self.http, http, wait, ANSWER_BYTES).await {
             Ok(response) => response,
-            Err(error) => return Asked::Silence(error.to_string()),
+            Err(NoAnswer::Unreached(reason)) => return Asked::Unreached(reason),
+            Err(NoAnswer::Lost(reason)) => return Asked::Silence(reason),
         };
         let status = response.status();
         if status.is_success() {

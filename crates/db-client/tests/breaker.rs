@@ -75,8 +75,9 @@ impl Fake {
     }
 }
 
-fn client(address: SocketAddr) -> DbClient {
-    DbClient::new(&format!("http://{address}"), Service::WsCore, ServiceKey::new([1; 32]))
+fn client<const N: usize>(addresses: [SocketAddr; N]) -> DbClient {
+    let urls = addresses.map(|address| format!("http://{address}"));
+    DbClient::new(&urls, Service::WsCore, &ServiceKey::new([1; 32]))
 }
 
 /// A call that would wait for ever by itself.
@@ -95,7 +96,7 @@ fn reason(refused: Result<(), Refusal>) -> String {
 #[tokio::test]
 async fn a_db_core_that_hangs_is_noticed_and_one_that_returns_too() {
     let (fake, address) = Fake::start(HANGS).await;
-    let client = client(address);
+    let client = client([address]);
     let waiting = tokio::join!(ask(&client), ask(&client));
     assert!(reason(waiting.0).contains("circuit"), "who waits is told");
     assert!(reason(waiting.1).contains("circuit"));
@@ -117,7 +118,7 @@ async fn a_db_core_that_is_gone_opens_the_circuit_at_once() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let client = client(address);
+    let client = client([address]);
     for _ in 0..limits::BREAKER_FAILURES {
         assert!(!reason(ask(&client).await).contains("circuit"));
     }
@@ -127,10 +128,47 @@ async fn a_db_core_that_is_gone_opens_the_circuit_at_once() {
 #[tokio::test]
 async fn refusals_are_answers() {
     let (fake, address) = Fake::start(REFUSES).await;
-    let client = client(address);
+    let client = client([address]);
     let many = limits::BREAKER_FAILURES * 4;
     for _ in 0..many {
         assert_eq!(reason(ask(&client).await), "the database is away");
     }
     assert_eq!(fake.asked.load(Ordering::SeqCst), many as usize);
+}
+
+#[tokio::test]
+async fn what_nobody_heard_is_asked_of_the_next() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let gone = listener.local_addr().unwrap();
+    drop(listener);
+    let (other, address) = Fake::start(ANSWERS).await;
+    let client = client([gone, address]);
+    for _ in 0..limits::BREAKER_FAILURES * 2 {
+        ask(&client).await.unwrap();
+    }
+    assert_eq!(
+        other.asked.load(Ordering::SeqCst),
+        limits::BREAKER_FAILURES as usize * 2
+    );
+}
+
+#[tokio::test]
+async fn what_may_have_been_heard_is_asked_of_nobody_else() {
+    let ((home, at_home), (other, elsewhere)) = (Fake::start(HANGS).await, Fake::start(ANSWERS).await);
+    let client = client([at_home, elsewhere]);
+    assert!(reason(ask(&client).await).contains("circuit"));
+    assert_eq!(other.asked.load(Ordering::SeqCst), 0);
+    ask(&client).await.unwrap();
+    assert_eq!(other.asked.load(Ordering::SeqCst), 1, "home is known to be away");
+    home.be(ANSWERS);
+    // Questions from here on go home again once a probe was answered there.
+    while other.asked.load(Ordering::SeqCst) < 1_000 {
+        let elsewhere = other.asked.load(Ordering::SeqCst);
+        ask(&client).await.unwrap();
+        if other.asked.load(Ordering::SeqCst) == elsewhere {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("never home again");
 }

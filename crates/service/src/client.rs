@@ -15,8 +15,14 @@ pub type HttpClient = Client<HttpConnector, Full<Bytes>>;
 
 /// A call got no usable answer.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}")]
-pub struct NoAnswer(pub String);
+pub enum NoAnswer {
+    /// Nobody took the connection: nothing was asked.
+    #[error("{0}")]
+    Unreached(String),
+    /// It may have been heard, and acted on.
+    #[error("{0}")]
+    Lost(String),
+}
 
 pub fn client() -> HttpClient {
     let mut connector = HttpConnector::new();
@@ -36,7 +42,7 @@ pub fn client() -> HttpClient {
 pub fn get(url: &str) -> Result<Request<Full<Bytes>>, NoAnswer> {
     Request::get(url)
         .body(Full::default())
-        .map_err(|error| NoAnswer(error.to_string()))
+        .map_err(|error| NoAnswer::Unreached(error.to_string()))
 }
 
 /// Sends a request and reads the whole answer, of at most `limit` bytes, before the deadline.
@@ -50,17 +56,24 @@ pub async fn call(
     limit: usize,
 ) -> Result<http::Response<Bytes>, NoAnswer> {
     let answer = async {
-        let response = client.request(request).await.map_err(|error| NoAnswer(chain(&error)))?;
+        let response = client.request(request).await.map_err(|error| {
+            let reason = chain(&error);
+            if error.is_connect() {
+                NoAnswer::Unreached(reason)
+            } else {
+                NoAnswer::Lost(reason)
+            }
+        })?;
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, limit)
             .collect()
             .await
-            .map_err(|error| NoAnswer(error.to_string()))?;
+            .map_err(|error| NoAnswer::Lost(error.to_string()))?;
         Ok(http::Response::from_parts(parts, body.to_bytes()))
     };
     tokio::time::timeout(deadline, answer)
         .await
-        .unwrap_or_else(|_| Err(NoAnswer("the deadline has passed".into())))
+        .unwrap_or_else(|_| Err(NoAnswer::Lost("the deadline has passed".into())))
 }
 
 /// An error with its causes, for a log.

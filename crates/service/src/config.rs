@@ -92,6 +92,16 @@ impl Env {
         values
     }
 
+    /// A comma list of at least one.
+    pub fn some<T: FromStr<Err: fmt::Display>>(&mut self, name: &str) -> Vec<T> {
+        let faults = self.faults.len();
+        let values = self.list(name);
+        if values.is_empty() && self.faults.len() == faults {
+            self.fault(name, "is missing");
+        }
+        values
+    }
+
     /// One of several words.
     pub fn word<T: Copy>(&mut self, name: &str, words: &[(&str, T)], default: T) -> T {
         let Some(text) = self.text(name) else { return default };

@@ -91,9 +91,9 @@ impl Shared {
     async fn fetch(&self) -> Result<(), NoAnswer> {
         let response = call(&self.client, get(&self.url)?, limits::CALL_DEADLINE, JWKS_BYTES).await?;
         if !response.status().is_success() {
-            return Err(NoAnswer(format!("status {}", response.status())));
+            return Err(NoAnswer::Lost(format!("status {}", response.status())));
         }
-        let jwks: Jwks = serde_json::from_slice(response.body()).map_err(|error| NoAnswer(error.to_string()))?;
+        let jwks: Jwks = serde_json::from_slice(response.body()).map_err(|error| NoAnswer::Lost(error.to_string()))?;
         *self.keys.write() = KeySet::from_jwks(&jwks);
         Ok(())
     }

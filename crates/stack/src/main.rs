@@ -38,6 +38,9 @@ pub struct Up {
     /// WebSocket gateways
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
     gateways: u8,
+    /// Database services beside each other, in `split`
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=8))]
+    db_cores: u8,
     /// Return once it is ready, and leave it running
     #[arg(long)]
     detach: bool,

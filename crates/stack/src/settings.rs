@@ -15,6 +15,8 @@ pub struct Settings {
     /// Of the one origin; 0 for any.
     pub port: u16,
     pub gateways: usize,
+    /// db-core beside each other; several only in `split`.
+    pub db_cores: usize,
     pub postgres_url: String,
     pub redis_url: Option<String>,
     pub registration: String,
@@ -26,7 +28,8 @@ pub struct Settings {
 pub struct Addresses {
     pub web: SocketAddr,
     pub api: SocketAddr,
-    pub db: SocketAddr,
+    /// Home first.
+    pub dbs: Vec<SocketAddr>,
     pub gateways: Vec<SocketAddr>,
 }
 
@@ -38,7 +41,7 @@ impl Settings {
     /// The environment of a service, which its own `Config` reads.
     pub fn environment(&self, name: &str, service_key: &str, keys: &Keys, at: &Addresses) -> Vec<(String, String)> {
         let web = origin(at.web);
-        let gateways: Vec<String> = at.gateways.iter().copied().map(origin).collect();
+        let origins = |addresses: &[SocketAddr]| addresses.iter().copied().map(origin).collect::<Vec<_>>().join(",");
         let mut variables = vec![
             ("CHAT_POD", name.to_owned()),
             (
@@ -54,7 +57,7 @@ impl Settings {
                     "127.0.0.0/8".into()
                 },
             ),
-            ("CHAT_DB_CORE_URL", origin(at.db)),
+            ("CHAT_DB_CORE_URLS", origins(&at.dbs)),
             ("CHAT_SERVICE_KEY", service_key.to_owned()),
             ("CHAT_JWKS_URL", format!("{web}/.well-known/jwks.json")),
             ("CHAT_ISSUER", web),
@@ -64,7 +67,7 @@ impl Settings {
             ("CHAT_SERVICE_KEYS", keys.services()),
             ("CHAT_SIGNING_KEY", keys.signing.clone()),
             ("CHAT_API_ORIGINS", origin(at.api)),
-            ("CHAT_WS_ORIGINS", gateways.join(",")),
+            ("CHAT_WS_ORIGINS", origins(&at.gateways)),
             ("CHAT_SENDS_PER_SECOND", SENDS_PER_SECOND.to_owned()),
             ("CHAT_FRAMES_PER_SECOND", FRAMES_PER_SECOND.to_owned()),
         ];

@@ -57,7 +57,7 @@ impl Single {
         let at = Addresses {
             web: web.public,
             api: api.public,
-            db: db.public,
+            dbs: vec![db.public],
             gateways: gateways.iter().map(|gateway| gateway.public).collect(),
         };
         let mut metrics = BTreeMap::new();
@@ -119,7 +119,7 @@ impl Single {
             auth: origin(at.web),
             api: origin(at.api),
             ws: at.gateways.iter().map(|gateway| format!("ws://{gateway}/ws")).collect(),
-            db: origin(at.db),
+            db: origin(db.public),
             redis: settings.redis_url.clone(),
             postgres: Some(settings.postgres_url.clone()),
             metrics,

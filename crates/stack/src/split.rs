@@ -70,8 +70,15 @@ impl Split {
         let mut all = vec![
             sockets("edge-auth", "edge-auth", Service::EdgeAuth, settings.port)?,
             sockets("api-functions", "api-functions", Service::ApiFunctions, 0)?,
-            sockets("db-core", "db-core", Service::WsCore, 0)?,
         ];
+        for number in 0..settings.db_cores {
+            let name = if number == 0 {
+                "db-core".to_owned()
+            } else {
+                format!("db-core-{number}")
+            };
+            all.push(sockets(&name, "db-core", Service::WsCore, 0)?);
+        }
         for number in 0..settings.gateways {
             all.push(sockets(&format!("ws-core-{number}"), "ws-core", Service::WsCore, 0)?);
         }
@@ -79,15 +86,19 @@ impl Split {
             .iter()
             .map(|sockets| sockets.public.local_addr())
             .collect::<Result<Vec<_>, _>>()?;
+        let gateways = 2 + settings.db_cores;
         let at = Addresses {
             web: public[0],
             api: public[1],
-            db: public[2],
-            gateways: public[3..].to_vec(),
+            dbs: public[2..gateways].to_vec(),
+            gateways: public[gateways..].to_vec(),
         };
         let beside = std::env::current_exe()?;
         let mut places = Vec::new();
-        for sockets in all {
+        for (number, sockets) in all.into_iter().enumerate() {
+            // Not everybody's home is the same.
+            let mut at = at.clone();
+            at.dbs.rotate_left(number % settings.db_cores);
             let mut environment = settings.environment(&sockets.name, keys.of_service(sockets.service), &keys, &at);
             environment.retain(|(name, _)| belongs(sockets.program, name));
             let mut place = Place {
@@ -109,7 +120,7 @@ impl Split {
             auth: origin(at.web),
             api: origin(at.api),
             ws: at.gateways.iter().map(|gateway| format!("ws://{gateway}/ws")).collect(),
-            db: origin(at.db),
+            db: origin(at.dbs[0]),
             redis: settings.redis_url.clone(),
             postgres: Some(settings.postgres_url.clone()),
             metrics: metrics.collect(),
@@ -167,7 +178,7 @@ impl Split {
             let mut ending: Vec<&mut Place> = self
                 .places
                 .iter_mut()
-                .filter(|place| (place.name != "db-core") == door)
+                .filter(|place| place.name.starts_with("db-core") != door)
                 .collect();
             for place in &ending {
                 place.signal(Signal::TERM);
@@ -197,7 +208,7 @@ fn belongs(program: &str, variable: &str) -> bool {
         "CHAT_POSTGRES_URL" | "CHAT_SERVER_KEY" | "CHAT_SERVICE_KEYS" | "CHAT_REGISTRATION" => program == "db-core",
         "CHAT_SIGNING_KEY" => program == "edge-auth",
         "CHAT_REDIS_URL" => matches!(program, "db-core" | "ws-core"),
-        "CHAT_SERVICE_KEY" | "CHAT_DB_CORE_URL" => program != "db-core",
+        "CHAT_SERVICE_KEY" | "CHAT_DB_CORE_URLS" => program != "db-core",
         _ => true,
     }
 }

@@ -32,6 +32,10 @@ pub fn run(arguments: Up) -> anyhow::Result<()> {
     let settings = Settings {
         port: arguments.port,
         gateways: usize::from(arguments.gateways),
+        db_cores: match arguments.topology {
+            Topology::Single => 1,
+            Topology::Split => usize::from(arguments.db_cores),
+        },
         postgres_url: arguments
             .postgres
             .or(servers.postgres_url())
