@@ -63,7 +63,7 @@ test("a page of somebody else's: 403 everywhere", async () => {
 
 test("ids that are none, and things that are not there: 404", async () => {
   const ada = await person("ada");
-  const body = { messageId: uuid(), message: "x", userId: ada.id, role: "member", epoch: 1, keys: [], deviceId: uuid(), publicKey: "A".repeat(43) };
+  const body = { messageId: uuid(), message: "x", userId: ada.id, role: "member", epoch: 1, seq: 1, keys: [], deviceId: uuid(), publicKey: "A".repeat(43) };
   for (const route of named.filter(({ path }) => path.includes("{"))) {
     const sent = route.operation.requestBody ? { body } : {};
     const wrong = route.path.replace(/\{\w+\}/g, "not-an-id");
@@ -81,7 +81,7 @@ test("a stranger: 404 for what is private, 403 for a public room", async () => {
   assert.ok(memberOnly.length >= 8);
   for (const route of memberOnly) {
     const messageId = uuid();
-    const sent = route.operation.requestBody ? { body: { messageId, message: "x", userId: ada.id, role: "member", epoch: 1, keys: [] } } : {};
+    const sent = route.operation.requestBody ? { body: { messageId, message: "x", userId: ada.id, role: "member", epoch: 1, seq: 1, keys: [] } } : {};
     const path = (where) => fill(route.path, { roomId: where.id, userId: ada.id });
     assertProblem(await http(route.method, path(rooms.private), { token: eve.token, ...sent }), 404, "not-found");
     assertProblem(await http(route.method, path(rooms.public), { token: eve.token, ...sent }), 403, "not-a-member");

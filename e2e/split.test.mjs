@@ -65,8 +65,12 @@ test("one of two db-core hangs, then dies: the other answers all, and what was w
       const [socket, who] = n % 2 ? [a, bob] : [b, ada];
       const { messageId, seq } = await insist(socket, id, `m${n}`, uuid());
       acked.push(messageId);
-      const newest = await eventually(() => who.as("GET", `/api/rooms/${id}/messages?limit=1`).then((answer) => answer.json.items));
-      assert.equal(newest[0].seq, seq, "a read after a send knows it");
+      const newest = await eventually(async () => {
+        const answer = await who.as("GET", `/api/rooms/${id}/messages?limit=1`);
+        assert.equal(answer.status, 200, answer.text);
+        return answer.json.items[0];
+      });
+      assert.equal(newest.seq, seq, "a read after a send knows it");
     }
   };
   await insistOnAll(0, 10);

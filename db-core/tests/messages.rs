@@ -17,7 +17,7 @@ use common::{
 use db_api::{Call, DbApi, Refusal, types::*};
 use db_api_suite::{
     actions::*,
-    messages::sealed,
+    messages::{SOME_DEVICE, sealed},
     once::{keyed, tea_room},
 };
 use sqlx::{Connection, PgConnection};
@@ -44,12 +44,19 @@ async fn a_sealed_edit_names_the_next_revision_and_an_accepted_epoch() {
         "update rooms set encryption = 'envelope', epoch = 3, min_epoch = 2",
     )
     .await;
+    sqlx::query("insert into devices (user_id, id, public_key) values ($1, $2, decode(repeat('00', 32), 'hex'))")
+        .bind(ada.user_id.0)
+        .bind(SOME_DEVICE.0)
+        .execute(&mut database)
+        .await
+        .unwrap();
     let sent = Draft {
         content: sealed(3, 0),
         ..draft(&ada, here, fresh_message())
     };
     let id = sent.message_id;
-    append(&*db, vec![sent]).await;
+    let outcomes = append(&*db, vec![sent]).await;
+    assert!(matches!(outcomes[..], [Outcome::Appended(_)]), "{outcomes:?}");
     for rev in [0, 2] {
         let refused = edit(&*db, &ada, here, id, sealed(3, rev)).await;
         assert!(matches!(refused, Err(Refusal::Conflict { .. })), "{rev}: {refused:?}");

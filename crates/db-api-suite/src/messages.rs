@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::{
-    event::{Content, Envelope, Event, ReactionOp},
+    event::{Content, Event, ReactionOp},
     room::Reaction,
 };
 use db_api::{DbApi, Refusal, types::*};
@@ -13,17 +13,12 @@ use crate::actions::*;
 const ADDED: ReactionOp = ReactionOp::Added;
 const REMOVED: ReactionOp = ReactionOp::Removed;
 
+pub const SOME_DEVICE: common::DeviceId =
+    common::DeviceId(uuid::Uuid::from_u128(0x0194_7e29_5c00_7000_8000_0000_0000_0001));
+
+/// By a device that nobody has made known, unless a test does.
 pub fn sealed(epoch: u32, rev: u32) -> Content {
-    Content::Envelope(Box::new(Envelope {
-        alg: "A256GCM".into(),
-        epoch,
-        rev,
-        ciphertext: "AAAA".into(),
-        encrypted_content_key: "AAAA".into(),
-        nonce: "AAAA".into(),
-        key_nonce: "AAAA".into(),
-        sender_device: common::DeviceId(service::minted::id()),
-    }))
+    Content::Envelope(Box::new(crate::sealed::envelope(SOME_DEVICE, epoch, rev)))
 }
 
 pub async fn an_edit_is_its_authors_and_moves_the_text_alone(db: Arc<dyn DbApi>) {

@@ -13,20 +13,24 @@ use tokio::task::JoinSet;
 
 use crate::{actions::*, keys::*};
 
-fn sealed(sender: &Actor, room: RoomId, device: DeviceId, epoch: u32, message: MessageId) -> Draft {
+/// Well formed, and of nothing but zeros.
+pub fn envelope(sender_device: DeviceId, epoch: u32, rev: u32) -> Envelope {
     let zeros = |bytes: usize| "A".repeat((bytes * 8).div_ceil(6));
-    let envelope = Envelope {
+    Envelope {
         alg: "A256GCM".into(),
         epoch,
-        rev: 0,
+        rev,
         ciphertext: zeros(18),
         encrypted_content_key: zeros(48),
         nonce: zeros(12),
         key_nonce: zeros(12),
-        sender_device: device,
-    };
+        sender_device,
+    }
+}
+
+fn sealed(sender: &Actor, room: RoomId, device: DeviceId, epoch: u32, message: MessageId) -> Draft {
     Draft {
-        content: Content::Envelope(Box::new(envelope)),
+        content: Content::Envelope(Box::new(envelope(device, epoch, 0))),
         ..draft(sender, room, message)
     }
 }
