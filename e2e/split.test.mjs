@@ -83,7 +83,7 @@ test("one of two db-core hangs, then dies: the other answers all, and what was w
   }
   process.kill(half[0], "SIGKILL");
   await insistOnAll(20, 30);
-  await Promise.all([a, b].map((socket) => socket.frame(text("m29"))));
+  await Promise.all([a.frame(text("m28")), b.frame(text("m29"))]);
   const stored = (await log(ada, id)).map((event) => event.messageId);
   for (const messageId of acked) assert.equal(stored.filter((each) => each === messageId).length, 1);
   await Promise.all([a.close(), b.close()]);

@@ -18,6 +18,8 @@ use stack::{Endpoints, Folder, Settings, single::Single, split::Split};
 use crate::{Topology, Up, servers::Servers};
 
 const READY: Duration = Duration::from_secs(60);
+/// How long a cache may take to open once its Redis answers.
+const CACHE: Duration = Duration::from_secs(4);
 const LOOK: Duration = Duration::from_millis(50);
 
 pub fn progress(text: &str) {
@@ -142,12 +144,24 @@ async fn announce(endpoints: &Endpoints, folder: &Folder, stop: &CancellationTok
         tokio::time::sleep(LOOK).await;
     }
     endpoints.write(folder.path())?;
-    if !has_cache(endpoints).await {
+    if !has_cache_soon(endpoints, stop).await {
         progress("Redis does not answer: everything works, but more slowly, until it does");
     }
     println!("ready {}", endpoints.web);
     std::io::stdout().flush()?;
     Ok(())
+}
+
+/// As [`has_cache`], which takes a moment: a shared cache is opened in steps that all must have heard of.
+async fn has_cache_soon(endpoints: &Endpoints, stop: &CancellationToken) -> bool {
+    let until = Instant::now() + CACHE;
+    while !has_cache(endpoints).await {
+        if stop.is_cancelled() || Instant::now() > until {
+            return false;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    true
 }
 
 /// Whether the core has its cache: a Redis that is named wrongly would not be missed otherwise.
