@@ -83,6 +83,7 @@ test("one of two db-core hangs, then dies: the other answers all, and what was w
   }
   process.kill(half[0], "SIGKILL");
   await insistOnAll(20, 30);
+  await eventually(() => assert.notEqual(endpoints().pids["db-core-1"][0], half[0], "it is started again"));
   await Promise.all([a.frame(text("m28")), b.frame(text("m29"))]);
   const stored = (await log(ada, id)).map((event) => event.messageId);
   for (const messageId of acked) assert.equal(stored.filter((each) => each === messageId).length, 1);
