@@ -7,8 +7,8 @@
 
 use common::limits;
 use parking_lot::Mutex;
-use sqlx::{FromRow, PgPool};
-use tokio::time::{Instant, sleep_until};
+use sqlx::{FromRow, PgPool, Postgres, postgres::PgArguments, query::QueryAs};
+use tokio::time::{Instant, sleep_until, timeout};
 use uuid::Uuid;
 
 use super::Unsure;
@@ -102,7 +102,7 @@ impl Fence {
     /// When the leader does not answer.
     pub async fn confirm(&self) -> Result<Name, Unsure> {
         let sent = Instant::now();
-        let row = sqlx::query_as::<_, Row>(READ).fetch_one(&self.pool).await;
+        let row = self.ask(sqlx::query_as(READ)).await?;
         self.heard(sent, row)
     }
 
@@ -112,16 +112,28 @@ impl Fence {
     /// When the leader does not answer; the change may have happened.
     pub async fn change(&self, from: &Name, to: &Name) -> Result<Name, Unsure> {
         let sent = Instant::now();
-        let row = sqlx::query_as::<_, Row>(CHANGE)
+        let change = sqlx::query_as(CHANGE)
             .bind(from.generation)
             .bind(from.state.as_str())
             .bind(to.generation)
             .bind(&to.primary.run_id)
             .bind(&to.primary.replication_id)
-            .bind(to.state.as_str())
-            .fetch_one(&self.pool)
-            .await;
+            .bind(to.state.as_str());
+        let row = self.ask(change).await?;
         self.heard(sent, row)
+    }
+
+    /// A connection that does not answer in time is given up: the pool would wait for it when it comes back.
+    async fn ask(&self, query: QueryAs<'_, Postgres, Row, PgArguments>) -> Result<Row, Unsure> {
+        let unsure = |error: sqlx::Error| Unsure(error.to_string());
+        let mut connection = self.pool.acquire().await.map_err(unsure)?;
+        match timeout(limits::CACHE_NAME_TRUSTED, query.fetch_one(&mut *connection)).await {
+            Ok(row) => row.map_err(unsure),
+            Err(_) => {
+                drop(connection.detach());
+                Err(Unsure("no answer in time".into()))
+            }
+        }
     }
 
     /// Closes the cache, as its Redis can't be reached from here; answers what the name is then.
@@ -158,8 +170,7 @@ impl Fence {
             .is_some_and(|known| known.name == *name && known.since.elapsed() >= limits::CACHE_NAME_WAIT)
     }
 
-    fn heard(&self, sent: Instant, row: Result<Row, sqlx::Error>) -> Result<Name, Unsure> {
-        let row = row.map_err(|error| Unsure(error.to_string()))?;
+    fn heard(&self, sent: Instant, row: Row) -> Result<Name, Unsure> {
         let name = Name {
             generation: row.generation,
             primary: Primary {

@@ -1,5 +1,8 @@
 //! One suite for both engines, and what the fence is for: several db-core that share a Redis.
 
+mod consistency;
+mod path;
+
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
@@ -9,6 +12,7 @@ use sqlx::{Connection, PgConnection};
 
 use super::*;
 use crate::Store;
+use path::{Manner, Path};
 
 fn entry() -> Entry {
     Entry::User(UserId(service::minted::id()))
@@ -92,7 +96,8 @@ async fn in_process() {
     suite(&MemoryCache::default()).await;
 }
 
-async fn fresh_store() -> Store {
+/// A database of the test's own.
+async fn fresh_database() -> String {
     let server =
         std::env::var("CHAT_TEST_POSTGRES").expect("CHAT_TEST_POSTGRES names no Postgres; `./dev test` starts one");
     let name = format!("test_{}", service::minted::id().simple());
@@ -100,7 +105,11 @@ async fn fresh_store() -> Store {
     let create = sqlx::AssertSqlSafe(format!("create database {name}"));
     sqlx::query(create).execute(&mut admin).await.unwrap();
     let (base, _) = server.rsplit_once('/').unwrap();
-    Store::open(&format!("{base}/{name}")).await.unwrap()
+    format!("{base}/{name}")
+}
+
+async fn fresh_store() -> Store {
+    Store::open(&fresh_database().await).await.unwrap()
 }
 
 async fn opened(cache: &RedisCache) {
@@ -129,44 +138,13 @@ async fn a_cache_that_is_away_is_passed_by_and_acks_go_on() {
     assert_eq!(cache.get(entry, || async { Ok((2, 8)) }).await, Ok(8));
 }
 
-/// A port that leads to Redis until it is cut.
-struct Path {
-    url: String,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl Path {
-    async fn to(redis: &str) -> Self {
-        let target = redis.trim_start_matches("redis://").trim_end_matches('/').to_owned();
-        let target = target.rsplit('@').next().unwrap().to_owned();
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = redis.replace(&target, &listener.local_addr().unwrap().to_string());
-        let task = tokio::spawn(async move {
-            let mut lines = tokio::task::JoinSet::new();
-            while let Ok((mut near, _)) = listener.accept().await {
-                let target = target.clone();
-                lines.spawn(async move {
-                    let mut far = tokio::net::TcpStream::connect(target).await.unwrap();
-                    let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
-                });
-            }
-        });
-        Self { url, task }
-    }
-
-    /// Closes what is open and what might come.
-    fn cut(&self) {
-        self.task.abort();
-    }
-}
-
 /// Of two db-core one is cut off from Redis, writes, and acks: the other, whose cache is filled, must not answer with what
 /// was before.
 #[tokio::test]
 async fn a_writer_that_is_cut_off_closes_the_cache_before_it_acks() {
     let redis = std::env::var("CHAT_TEST_REDIS").expect("CHAT_TEST_REDIS names no Redis; `./dev test` starts one");
     let (store, path) = (fresh_store().await, Path::to(&redis).await);
-    let writer = RedisCache::start(&path.url, "cut:", store.fence()).unwrap();
+    let writer = RedisCache::start(path.url(), "cut:", store.fence()).unwrap();
     let reader = RedisCache::start(&redis, "cut:", store.fence()).unwrap();
     opened(&writer).await;
     opened(&reader).await;
@@ -174,7 +152,7 @@ async fn a_writer_that_is_cut_off_closes_the_cache_before_it_acks() {
     let claimed = claim(&reader, entry).await;
     reader.fill(claimed, 1, bytes("v1")).await;
     assert_eq!(hit(&writer, entry).await, Some(bytes("v1")), "they share it");
-    path.cut();
+    path.be(Manner::Cut);
     writer.forget(&[entry]).await.unwrap();
     match reader.look(entry).await {
         Look::Bypass => {}
