@@ -2,6 +2,7 @@
 //! waits in the [`Outbox`] is written, many frames in one go.
 
 mod acts;
+mod ending;
 mod joins;
 mod markers;
 mod stream;
@@ -14,10 +15,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::Instant,
 };
-use tokio_tungstenite::tungstenite::{
-    Error, Message,
-    error::{CapacityError, ProtocolError},
-};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     gateway::Gateway,
@@ -26,7 +24,9 @@ use crate::{
 };
 use joins::Joins;
 use markers::Markers;
-use stream::{Stalled, Stream, Turn};
+
+pub use ending::Ending;
+pub use stream::{Stalled, Stream, Turn};
 
 /// A socket that was let in.
 pub struct Connection {
@@ -85,21 +85,19 @@ impl Connection {
         };
         running.be(Presence::Online);
         running.act(vec![welcome]).await;
-        let code = running.converse(&mut stream).await;
+        let ending = running.converse(&mut stream).await;
         let rooms = std::mem::take(&mut running.rooms);
         running.joins.stop();
         running.markers.stop();
         drop(running);
         self.gateway.rooms.disconnect(self.ws, rooms);
         self.gateway.attendance.exited(self.actor.user_id, self.ws);
-        let number = code.map(CloseCode::number);
-        if let Some(code) = code {
-            if code == CloseCode::TooSlow {
-                self.gateway.figures.backpressure.inc();
-            }
-            stream.close(code).await;
+        if ending == Ending::Close(CloseCode::TooSlow) {
+            self.gateway.figures.backpressure.inc();
         }
-        tracing::info!(ws_id = %self.ws, user_id = %self.actor.user_id, code = number, "a socket closed");
+        ending.of(stream).await;
+        let code = ending.code().map(CloseCode::number);
+        tracing::info!(ws_id = %self.ws, user_id = %self.actor.user_id, code, "a socket closed");
         self.end().await;
     }
 
@@ -120,8 +118,8 @@ impl Running<'_> {
         }
     }
 
-    /// Until either side ends it; with the code to close with, unless the client is gone.
-    async fn converse<IO: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut Stream<IO>) -> Option<CloseCode> {
+    /// Until either side ends it.
+    async fn converse<IO: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut Stream<IO>) -> Ending {
         loop {
             let wait = self.socket.wakes_at(self.now()).max(Duration::from_millis(1));
             let turn = stream.turn(wait).await;
@@ -139,31 +137,17 @@ impl Running<'_> {
                     Vec::new()
                 }
                 Turn::Read(Ok(Message::Ping(_) | Message::Frame(_))) => Vec::new(),
-                Turn::Read(Ok(Message::Close(_))) => {
-                    stream.answer_close().await;
-                    return None;
-                }
-                Turn::Gone => return None,
-                Turn::Read(Err(error)) => return code_of(&error),
-                Turn::Close(code) => return Some(code),
-                Turn::Stalled(Stalled) => return Some(CloseCode::TooSlow),
+                Turn::Read(Ok(Message::Close(_))) => return Ending::Answer,
+                Turn::Gone => return Ending::Gone,
+                Turn::Read(Err(error)) => return Ending::after(&error),
+                Turn::Close(code) => return Ending::Close(code),
+                Turn::Stalled(Stalled) => return Ending::Close(CloseCode::TooSlow),
                 Turn::Wake => self.socket.tick(self.now()),
             };
             if let Some(code) = self.act(actions).await {
-                return Some(code);
+                return Ending::Close(code);
             }
         }
-    }
-}
-
-/// How a socket ends whose client broke the protocol; `None` when it is just gone.
-fn code_of(error: &Error) -> Option<CloseCode> {
-    match error {
-        Error::Capacity(CapacityError::MessageTooLong { .. }) => Some(CloseCode::TooBig),
-        Error::Utf8(_) => Some(CloseCode::NotUtf8),
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => None,
-        Error::Protocol(_) => Some(CloseCode::ProtocolError),
-        _ => None,
     }
 }
 

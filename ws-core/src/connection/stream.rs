@@ -149,33 +149,48 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Stream<IO> {
         }
     }
 
-    /// Lets the answer to the client's close go out.
-    pub async fn answer_close(&mut self) {
-        let flushed = std::future::poll_fn(|cx| Pin::new(&mut self.ws).poll_flush(cx));
-        let _ = tokio::time::timeout(CLOSING, flushed).await;
+    /// Writes at once, behind what was taken from the outbox.
+    ///
+    /// # Errors
+    /// When the client is gone.
+    pub async fn write(&mut self, message: Message) -> Result<(), Error> {
+        self.ws.send(message).await
+    }
+
+    /// Lets the answer to the client's close go out, and the client hear it.
+    pub async fn answer_close(mut self) {
+        let answered = async {
+            std::future::poll_fn(|cx| Pin::new(&mut self.ws).poll_flush(cx)).await?;
+            Ok::<(), Error>(drained(self.ws.get_mut()).await?)
+        };
+        let _ = tokio::time::timeout(CLOSING, answered).await;
     }
 
     /// Says why, and waits a moment for the client to hear it.
     pub async fn close(mut self, code: CloseCode) {
+        let ending = async {
+            let _ = self.shake_hands(code).await;
+            drained(self.ws.get_mut()).await
+        };
+        let _ = tokio::time::timeout(CLOSING, ending).await;
+    }
+
+    /// Ends when the client has closed too, or with a broken frame. What it still says is of no interest.
+    async fn shake_hands(&mut self, code: CloseCode) -> Result<(), Error> {
         let frame = CloseFrame {
             code: WireCode::from(code.number()),
             reason: "".into(),
         };
-        let handshake = async {
-            self.ws.send(Message::Close(Some(frame))).await?;
-            // Ends when the client has closed too. What it still says is of no interest.
-            while let Some(message) = std::future::poll_fn(|cx| Pin::new(&mut self.ws).poll_next(cx)).await {
-                message?;
-            }
-            Ok::<(), Error>(())
-        };
-        if !matches!(tokio::time::timeout(CLOSING, handshake).await, Ok(Ok(()))) {
-            // After a broken frame nothing can be understood, but a close that is reset before it was read is lost.
-            let _ = tokio::time::timeout(CLOSING, drained(self.ws.get_mut())).await;
+        self.write(Message::Close(Some(frame))).await?;
+        while let Some(message) = std::future::poll_fn(|cx| Pin::new(&mut self.ws).poll_next(cx)).await {
+            message?;
         }
+        Ok(())
     }
 }
 
+/// Takes what the client still sends until it has closed its side: a connection that is dropped with bytes unread is reset,
+/// and then the client may never see the close that was written before.
 async fn drained<IO: AsyncRead + AsyncWrite + Unpin>(io: &mut IO) -> io::Result<()> {
     io.shutdown().await?;
     let mut scrap = [0; 1024];

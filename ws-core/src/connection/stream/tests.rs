@@ -1,7 +1,7 @@
 //! The stream against a reader that the test holds back.
 
 use parking_lot::Mutex;
-use tokio::io::duplex;
+use tokio::io::{DuplexStream, duplex};
 
 use super::*;
 use crate::feed::{Encoded, Listener};
@@ -80,4 +80,37 @@ async fn many_frames_go_out_in_one_write() {
     let mut writes = writes.lock();
     // A frame of 100 bytes has a head of two (RFC 6455, section 5.2).
     assert_eq!(std::mem::take(&mut *writes), [100 * 102]);
+}
+
+/// Writes what no client may, and then more than any buffer holds: the connection is not given up before all of it was taken.
+async fn is_taken_to_the_end(first: &[u8], end: impl AsyncFnOnce(Stream<DuplexStream>, Turn)) {
+    let (near, mut far) = duplex(64);
+    let (mut stream, _outbox) = stream(near).await;
+    far.write_all(first).await.unwrap();
+    let turn = stream.turn(Duration::from_secs(1)).await;
+    let client = async {
+        far.write_all(&[0; 64 * 1024]).await.expect("the connection is gone");
+        far.shutdown().await.unwrap();
+        let mut heard = Vec::new();
+        far.read_to_end(&mut heard).await.unwrap();
+        heard
+    };
+    let (heard, ()) = tokio::join!(client, end(stream, turn));
+    assert_eq!(heard.first(), Some(&0x88), "no close");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_is_not_lost_to_what_the_client_still_sends() {
+    let unknown_opcode = [0x83, 0x80, 0, 0, 0, 0];
+    is_taken_to_the_end(&unknown_opcode, async |stream, turn| {
+        assert!(matches!(turn, Turn::Read(Err(_))));
+        stream.close(CloseCode::ProtocolError).await;
+    })
+    .await;
+    let close = [0x88, 0x80, 0, 0, 0, 0];
+    is_taken_to_the_end(&close, async |stream, turn| {
+        assert!(matches!(turn, Turn::Read(Ok(Message::Close(_)))));
+        stream.answer_close().await;
+    })
+    .await;
 }
