@@ -8,19 +8,6 @@ test("a client's close is answered with its own code", async () => {
   assert.equal(await socket.close(), 1000);
 });
 
-test("broken frames close as RFC 6455 says", async () => {
-  const ada = await person("ada");
-  const closes = async (code, ...bytes) => {
-    const socket = await Socket.open(ada);
-    socket.ws._socket.write(Buffer.from(bytes));
-    assert.equal(await socket.closed, code);
-  };
-  await closes(1002, 0x81, 0x02, 0x7b, 0x7d); // not masked
-  await closes(1002, 0x83, 0x80, 0, 0, 0, 0); // an opcode that nobody has
-  await closes(1002, 0xf1, 0x80, 0, 0, 0, 0); // reserved bits
-  await closes(1007, 0x81, 0x81, 0, 0, 0, 0, 0xff); // not UTF-8
-});
-
 test("a socket ends with its token, unless that is renewed in place", async () => {
   const ada = await person("ada");
   const soon = Math.floor(Date.now() / 1000) + 3;

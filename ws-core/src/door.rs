@@ -47,13 +47,18 @@ async fn upgrade(State(gateway): State<Arc<Gateway>>, request: Request) -> Resul
             }
         }
     });
+    Ok(switching(accept))
+}
+
+/// The answer to an upgrade that is let in. No extension is offered, whatever the client asks for.
+pub fn switching(accept: HeaderValue) -> Response {
     let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-    Ok(response)
+    response
 }
 
 async fn enter(gateway: &Arc<Gateway>, actor: Actor) -> Result<Connection, Problem> {
@@ -75,7 +80,10 @@ fn listed(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item =
 }
 
 /// The opening handshake (RFC 6455, section 4.2.1), with our subprotocol. Answers `Sec-WebSocket-Accept`.
-fn handshake(headers: &HeaderMap) -> Result<HeaderValue, Problem> {
+///
+/// # Errors
+/// Says what of it is wrong.
+pub fn handshake(headers: &HeaderMap) -> Result<HeaderValue, Problem> {
     let bad = |what: &str| Problem::new(Code::InvalidRequest, what);
     let upgrade = listed(headers, header::UPGRADE).any(|value| value.eq_ignore_ascii_case("websocket"));
     let connection = listed(headers, header::CONNECTION).any(|value| value.eq_ignore_ascii_case("upgrade"));

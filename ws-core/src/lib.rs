@@ -16,5 +16,14 @@ mod throttle;
 mod typing;
 mod users;
 
+/// A WebSocket as the gateway speaks it, without what is said on it: for the echo that the framing suite is run against.
+pub mod wire {
+    pub use crate::{
+        connection::{Ending, Stream, Turn},
+        door::{handshake, switching},
+        outbox::Outbox,
+    };
+}
+
 pub use config::{Config, serve, settings};
 pub use gateway::Gateway;

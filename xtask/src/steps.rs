@@ -72,6 +72,7 @@ pub fn test(_long: bool) -> anyhow::Result<()> {
         step("build", cargo(&["build", "--workspace", "--locked"]))?,
     ];
     steps.push(rust()?);
+    steps.extend(framing()?);
     for script in ["lint", "format:check", "typecheck", "types:check", "test"] {
         steps.push(step(&format!("the page: {script}"), npm("web", script))?);
     }
@@ -91,6 +92,17 @@ fn rust() -> anyhow::Result<Ended> {
         .env("CHAT_TEST_POSTGRES", postgres.url())
         .env("CHAT_TEST_REDIS", redis.url());
     step("cargo test", tests)
+}
+
+/// The Autobahn suite's cases against an echo over the gateway's sockets.
+fn framing() -> anyhow::Result<[Ended; 2]> {
+    let built = step(
+        "build the echo",
+        cargo(&["build", "--workspace", "--examples", "--locked"]),
+    )?;
+    let mut cases = npm("e2e", "test:framing");
+    cases.env("CHAT_ECHO", env::current_exe()?.with_file_name("examples").join("echo"));
+    Ok([built, step("framing", cases)?])
 }
 
 /// The suites in `e2e` against a stack of their own.
