@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import * as jose from "jose";
 import WebSocket from "ws";
+import { described } from "./described.mjs";
 
 const path = process.env.CHAT_ENDPOINTS;
 assert.ok(path, "CHAT_ENDPOINTS names the endpoints.json of a running stack");
@@ -77,7 +78,7 @@ export class Socket {
     this.opened.catch(() => {});
     this.ws.on("error", () => {});
     this.ws.on("message", (data) => {
-      this.frames.push(JSON.parse(data.toString()));
+      this.frames.push(described("server", JSON.parse(data.toString())));
       this.waiting = this.waiting.filter((wait) => !wait());
     });
   }
@@ -89,8 +90,9 @@ export class Socket {
     return socket;
   }
 
+  /** An object is what the description says; what is not, a test writes as text. */
   send(frame) {
-    this.ws.send(typeof frame === "string" ? frame : JSON.stringify(frame));
+    this.ws.send(typeof frame === "string" ? frame : JSON.stringify(described("client", frame)));
   }
 
   /** The first frame, heard or to come, that matches. */
@@ -113,9 +115,11 @@ export class Socket {
   }
 
   async ask(frame) {
-    const ref = uuid();
-    this.send({ ...frame, ref });
-    return this.frame((answer) => answer.ref === ref);
+    const asked = { ...frame, ref: uuid() };
+    this.send(JSON.stringify(asked));
+    const answer = await this.frame(({ ref }) => ref === asked.ref);
+    if (answer.code !== "invalid-request") described("client", asked);
+    return answer;
   }
 
   join(roomId, more = {}) {

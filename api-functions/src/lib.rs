@@ -1,6 +1,7 @@
 //! api-functions: the public HTTP API as one router (contract, section 3). A handler extracts, makes one call to db-core,
 //! answers. The router knows no server, so that the same one runs as a plain server and as a Lambda function.
 
+mod asyncapi;
 mod auth;
 mod blocks;
 mod caller;
@@ -27,6 +28,7 @@ use prometheus_client::metrics::{counter::Counter, family::Family};
 use service::{Metrics, Verifier, metrics::Outcome};
 use utoipa_axum::router::OpenApiRouter;
 
+pub use asyncapi::document as socket_document;
 pub use config::{Config, serve};
 pub use openapi::document;
 
@@ -53,6 +55,7 @@ impl Api {
 fn described() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(openapi::base())
         .merge(openapi::router())
+        .merge(asyncapi::router())
         .merge(people::router())
         .merge(blocks::router())
         .merge(rooms::router())

@@ -1,4 +1,5 @@
-//! api-functions as a plain server, for clusters and laptops. `--openapi` prints the API's description instead.
+//! api-functions as a plain server, for clusters and laptops. `--openapi` prints the API's description instead, `--asyncapi`
+//! the WebSocket's.
 
 use std::sync::Arc;
 
@@ -8,9 +9,10 @@ use service::{Env, Listeners, Verifier, shutdown, telemetry};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    if std::env::args().any(|argument| argument == "--openapi") {
-        print!("{}", api_functions::document());
-        return Ok(());
+    match std::env::args().nth(1).as_deref() {
+        Some("--openapi") => return Ok(print!("{}", api_functions::document())),
+        Some("--asyncapi") => return Ok(print!("{}", api_functions::socket_document())),
+        _ => {}
     }
     let config = api_functions::Config::read(Env::of_process())?;
     telemetry::start(&config.common.pod);

@@ -46,6 +46,7 @@ pub enum Event {
     Room(RoomEvent),
 }
 
+/// A new message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
@@ -63,7 +64,7 @@ pub struct MessageEvent {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mentions: Vec<UserId>,
     pub sent_at: Timestamp,
-    /// Outer `None`: read back from the log. Inner `None`: live, sent over HTTP.
+    /// The sending socket, on live frames alone; null where it was sent over HTTP.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<WsId>))]
     pub ws_id: Option<Option<WsId>>,
@@ -76,6 +77,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<W
     Option::deserialize(deserializer).map(Some)
 }
 
+/// A message has another text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
@@ -88,6 +90,7 @@ pub struct EditedEvent {
     pub edited_at: Timestamp,
 }
 
+/// A message was deleted; its content is in no later answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
@@ -107,6 +110,7 @@ pub enum ReactionOp {
     Removed,
 }
 
+/// Somebody reacted to a message, or took it back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
@@ -137,6 +141,7 @@ impl MemberChange {
     }
 }
 
+/// Somebody came, went or has another role. For who left or was removed it is the last of the room.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
@@ -160,6 +165,7 @@ pub enum RoomEventChange {
     Epoch,
 }
 
+/// The room was made, changed or deleted, or its keys have moved on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]

@@ -1,6 +1,9 @@
 //! The vocabulary of the system and its pure rules. Everything here compiles to native code and to wasm32, and takes
 //! time and randomness as arguments, so that edge, API, gateway and core decide alike.
 
+#[macro_use]
+mod words;
+
 pub mod bucket;
 pub mod cursor;
 pub mod envelope;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Milliseconds since the Unix epoch. Times that come from a clock are rounded down to the millisecond once, at the
 /// clock, so that a stored time equals the time that was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, format = DateTime))]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(value_type = String, format = DateTime, description = "RFC 3339, UTC, with milliseconds."))]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {

@@ -8,7 +8,7 @@ use http_contract::headers::bearer;
 use crate::Edge;
 
 /// Open to everyone.
-const OPEN: [&str; 2] = ["/api/health", "/api/openapi.json"];
+const OPEN: [&str; 3] = ["/api/health", "/api/openapi.json", "/api/asyncapi.json"];
 
 /// What the gate lets through.
 #[derive(Debug, Clone, PartialEq)]

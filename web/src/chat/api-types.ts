@@ -21,6 +21,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/asyncapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The description of the WebSocket (AsyncAPI 3.0). */
+        get: operations["socket_description"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/dms": {
         parameters: {
             query?: never;
@@ -642,6 +659,7 @@ export interface components {
             topic?: components["schemas"]["Topic"];
             visibility: components["schemas"]["Visibility"];
         };
+        /** @description A message was deleted; its content is in no later answer. */
         DeletedEvent: {
             deletedAt: components["schemas"]["Timestamp"];
             deletedBy: components["schemas"]["UserId"];
@@ -674,6 +692,7 @@ export interface components {
             envelope?: components["schemas"]["Envelope"];
             message?: components["schemas"]["Body"];
         };
+        /** @description A message has another text. */
         EditedEvent: components["schemas"]["Content"] & {
             editedAt: components["schemas"]["Timestamp"];
             messageId: components["schemas"]["MessageId"];
@@ -816,6 +835,7 @@ export interface components {
         };
         /** @enum {string} */
         MemberChange: "joined" | "added" | "left" | "removed" | "role";
+        /** @description Somebody came, went or has another role. For who left or was removed it is the last of the room. */
         MemberEvent: {
             by: components["schemas"]["UserId"];
             change: components["schemas"]["MemberChange"];
@@ -837,6 +857,7 @@ export interface components {
             sentAt: components["schemas"]["Timestamp"];
             seq: components["schemas"]["Seq"];
         };
+        /** @description A new message. */
         MessageEvent: components["schemas"]["Content"] & {
             mentions?: components["schemas"]["UserId"][];
             messageId: components["schemas"]["MessageId"];
@@ -973,6 +994,7 @@ export interface components {
             emoji: string;
             mine: boolean;
         };
+        /** @description Somebody reacted to a message, or took it back. */
         ReactionEvent: {
             emoji: string;
             messageId: components["schemas"]["MessageId"];
@@ -1031,6 +1053,7 @@ export interface components {
             unreadCount: number;
             visibility: components["schemas"]["Visibility"];
         };
+        /** @description The room was made, changed or deleted, or its keys have moved on. */
         RoomEvent: {
             by: components["schemas"]["UserId"];
             change: components["schemas"]["RoomEventChange"];
@@ -1092,8 +1115,7 @@ export interface components {
         };
         /**
          * Format: date-time
-         * @description Milliseconds since the Unix epoch. Times that come from a clock are rounded down to the millisecond once, at the
-         *     clock, so that a stored time equals the time that was answered.
+         * @description RFC 3339, UTC, with milliseconds.
          */
         Timestamp: string;
         /**
@@ -1179,6 +1201,25 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Jwks"];
+                };
+            };
+        };
+    };
+    socket_description: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
         };

@@ -1,0 +1,67 @@
+//! What is taken, and how the rest is refused.
+
+use super::*;
+use crate::Code;
+
+const ROOM: &str = "0198c0de-7a2b-7c3d-8e4f-0123456789ab";
+
+#[test]
+fn what_is_no_frame_closes_the_socket() {
+    for text in [
+        "",
+        "nonsense",
+        "[]",
+        "\"x\"",
+        "{}",
+        r#"{"type":1}"#,
+        r#"{"type":"ping""#,
+        r#"{"type":null}"#,
+    ] {
+        assert_eq!(ClientFrame::parse(text), Err(Rejected::Malformed), "{text}");
+    }
+}
+
+#[test]
+fn bad_fields_are_told_with_what_could_be_read() {
+    let text = format!(r#"{{"type":"send","ref":"7","roomId":"{ROOM}","messageId":"x","message":"hi"}}"#);
+    let Err(Rejected::Invalid {
+        reference,
+        room_id,
+        message_id,
+        problem,
+    }) = ClientFrame::parse(&text)
+    else {
+        panic!("taken: {text}");
+    };
+    assert_eq!((reference.as_deref(), message_id), (Some("7"), None));
+    assert_eq!(room_id, Some(ROOM.parse().unwrap()));
+    assert_eq!(problem.code, Code::InvalidRequest);
+}
+
+#[test]
+fn lone_surrogates_and_nul_are_bad_fields_not_bad_frames() {
+    for message in [r"\ud800", r"a\u0000b", "   "] {
+        let text = format!(r#"{{"type":"send","roomId":"{ROOM}","messageId":"{ROOM}","message":"{message}"}}"#);
+        assert!(
+            matches!(ClientFrame::parse(&text), Err(Rejected::Invalid { .. })),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn one_body_is_taken_and_unknown_fields_are_ignored() {
+    let with = |rest: &str| {
+        ClientFrame::parse(&format!(
+            r#"{{"type":"send","roomId":"{ROOM}","messageId":"{ROOM}","new":[1]{rest}}}"#
+        ))
+    };
+    assert!(matches!(
+        with(r#","message":"hi""#),
+        Ok(ClientFrame {
+            request: Request::Send(_),
+            ..
+        })
+    ));
+    assert!(matches!(with(""), Err(Rejected::Invalid { .. })));
+}
