@@ -56,6 +56,12 @@ pub struct Up {
     /// Whether new accounts are taken
     #[arg(long, default_value = "open", value_parser = ["open", "closed"])]
     registration: String,
+    /// Sends of one socket; the default leaves room for a suite of tests
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    sends_per_second: u32,
+    /// Frames of one socket
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    frames_per_second: u32,
     /// The built page
     #[arg(long, default_value = "web/dist")]
     web_root: PathBuf,

@@ -6,10 +6,6 @@ use service::{Common, Env};
 
 use crate::Keys;
 
-/// Rates that leave room for a suite of tests from one address; the contract's own limits stay as they are.
-const SENDS_PER_SECOND: &str = "200";
-const FRAMES_PER_SECOND: &str = "1000";
-
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Of the one origin; 0 for any.
@@ -20,6 +16,9 @@ pub struct Settings {
     pub postgres_url: String,
     pub redis_url: Option<String>,
     pub registration: String,
+    /// Of one socket.
+    pub sends_per_second: u32,
+    pub frames_per_second: u32,
     pub web_root: Option<PathBuf>,
 }
 
@@ -68,8 +67,8 @@ impl Settings {
             ("CHAT_SIGNING_KEY", keys.signing.clone()),
             ("CHAT_API_ORIGINS", origin(at.api)),
             ("CHAT_WS_ORIGINS", origins(&at.gateways)),
-            ("CHAT_SENDS_PER_SECOND", SENDS_PER_SECOND.to_owned()),
-            ("CHAT_FRAMES_PER_SECOND", FRAMES_PER_SECOND.to_owned()),
+            ("CHAT_SENDS_PER_SECOND", self.sends_per_second.to_string()),
+            ("CHAT_FRAMES_PER_SECOND", self.frames_per_second.to_string()),
         ];
         variables.extend(self.redis_url.clone().map(|url| ("CHAT_REDIS_URL", url)));
         variables.extend(

@@ -44,6 +44,8 @@ pub fn run(arguments: Up) -> anyhow::Result<()> {
             .context("there is no Postgres")?,
         redis_url: arguments.redis.or(servers.redis_url()),
         registration: arguments.registration,
+        sends_per_second: arguments.sends_per_second,
+        frames_per_second: arguments.frames_per_second,
         web_root: arguments.web_root.canonicalize().ok(),
     };
     let runtime = tokio::runtime::Runtime::new()?;
