@@ -6,6 +6,8 @@ use hdrhistogram::Histogram;
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
+use crate::load::LONGEST_US;
+
 const TEXT_BYTES: usize = 200;
 
 /// Microseconds of each insert.
@@ -17,7 +19,11 @@ pub async fn bare(url: &str, lasting: Duration) -> anyhow::Result<Histogram<u64>
     sqlx::query("CREATE TABLE IF NOT EXISTS bare (id uuid PRIMARY KEY, message text NOT NULL, sent_at timestamptz NOT NULL DEFAULT now())")
         .execute(&mut database)
         .await?;
-    let (mut took, began, text) = (Histogram::new(3)?, Instant::now(), "x".repeat(TEXT_BYTES));
+    let (mut took, began, text) = (
+        Histogram::new_with_max(LONGEST_US, 3)?,
+        Instant::now(),
+        "x".repeat(TEXT_BYTES),
+    );
     while began.elapsed() < lasting {
         let started = Instant::now();
         sqlx::query("INSERT INTO bare (id, message) VALUES ($1, $2)")

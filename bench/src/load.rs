@@ -2,6 +2,7 @@
 //! given pace, or as fast as its windows allow, and checks every delivery.
 
 mod hearing;
+mod sending;
 
 use std::{
     net::SocketAddr,
@@ -16,9 +17,8 @@ use uuid::Uuid;
 use crate::{
     connection::{Connection, Reading},
     dialect::Dialect,
-    frame,
     plan::{Plan, Target},
-    stamp::{self, Stamp},
+    stamp,
     watch::{Faults, Watch},
 };
 use hearing::Notes;
@@ -51,8 +51,8 @@ impl Counted {
             deliveries: 0,
             answered: 0,
             lasted: Duration::ZERO,
-            latency: Histogram::new(3)?,
-            answer: Histogram::new(3)?,
+            latency: Histogram::new_with_max(LONGEST_US, 3)?,
+            answer: Histogram::new_with_max(LONGEST_US, 3)?,
         })
     }
 }
@@ -74,6 +74,8 @@ pub struct Load<'a> {
     notes: Notes,
 }
 
+/// What takes longer is counted as this long.
+pub const LONGEST_US: u64 = 60_000_000;
 const BUFFER_BYTES: usize = 256 * 1024;
 const EVENTS: usize = 4_096;
 /// Clients that are let in at once.
@@ -186,51 +188,6 @@ impl<'a> Load<'a> {
         }
         self.notes.counted.lasted = began.elapsed();
         Ok(self.notes.counted.clone())
-    }
-
-    /// Brings each sender up to its window.
-    fn fill(&mut self, window: u32) {
-        self.notes.due.clear();
-        for room in 0..self.plan.rooms.len() {
-            for sender in 0..self.plan.rooms[room].senders.len() {
-                let answered = self.answered(room, sender);
-                for _ in self.sent[room][sender] - answered..window {
-                    self.send(room, sender);
-                }
-            }
-        }
-    }
-
-    fn answered(&self, room: usize, sender: usize) -> u32 {
-        let client = &self.connections[self.plan.rooms[room].senders[sender]];
-        let sent = self.sent[room][sender];
-        let watch = client.watches.iter().find(|watch| watch.room as usize == room);
-        sent - watch.map_or(0, |watch| watch.missing(sender, sent))
-    }
-
-    /// The next room's next sender.
-    fn send_next(&mut self) {
-        let room = self.next_room;
-        self.next_room = (room + 1) % self.plan.rooms.len();
-        let sender = self.next_sender[room];
-        self.next_sender[room] = (sender + 1) % self.plan.rooms[room].senders.len();
-        self.send(room, sender);
-    }
-
-    fn send(&mut self, room: usize, sender: usize) {
-        let number = self.sent[room][sender];
-        self.sent[room][sender] += 1;
-        self.ids += 1;
-        let stamp = Stamp {
-            room: room as u32,
-            sender: sender as u32,
-            number,
-            sent_us: self.notes.began.elapsed().as_micros() as u64,
-        };
-        let id = Uuid::from_u128(self.ids).to_string();
-        let text = self.dialect.send(&self.rooms[room], &id, &stamp.text(), &self.filler);
-        let client = self.plan.rooms[room].senders[sender];
-        self.connections[client].say(frame::TEXT, text.as_bytes());
     }
 
     /// Waits for all that is under way, and says what was wrong since the beginning.

@@ -79,6 +79,10 @@ pub fn test(_long: bool) -> anyhow::Result<()> {
     for topology in ["single", "split"] {
         steps.extend(end_to_end(topology)?);
     }
+    // What is delivered is checked, how fast is not: that is for `./dev bench`.
+    let bench = env::current_exe()?.with_file_name("bench");
+    let quick = program(&bench.to_string_lossy(), "", &["run", "--quick"]);
+    steps.push(step("the bench's deliveries", quick)?);
     tally::conclude(&steps)
 }
 
