@@ -10,8 +10,14 @@ use service::{Env, Listeners, Verifier, shutdown, telemetry};
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     match std::env::args().nth(1).as_deref() {
-        Some("--openapi") => return Ok(print!("{}", api_functions::document())),
-        Some("--asyncapi") => return Ok(print!("{}", api_functions::socket_document())),
+        Some("--openapi") => {
+            print!("{}", api_functions::document());
+            return Ok(());
+        }
+        Some("--asyncapi") => {
+            print!("{}", api_functions::socket_document());
+            return Ok(());
+        }
         _ => {}
     }
     let config = api_functions::Config::read(Env::of_process())?;

@@ -69,13 +69,8 @@ impl Ours {
         let rooms = runtime.block_on(self.api.rooms(&self.people, plan))?;
         let doors = endpoints(&self.folder)?["ws"].as_array().cloned().unwrap_or_default();
         let door = |door: &Value| {
-            Some(
-                door.as_str()?
-                    .strip_prefix("ws://")?
-                    .strip_suffix("/ws")?
-                    .parse()
-                    .ok()?,
-            )
+            let door = door.as_str()?.strip_prefix("ws://")?.strip_suffix("/ws")?;
+            door.parse().ok()
         };
         Ok(Target {
             dialect: Dialect::Chat,
