@@ -67,6 +67,13 @@ impl Rooms {
         self.fulfil(&cell, wishes);
     }
 
+    /// A socket wrote a `join` of the room, at this place among its frames.
+    pub fn joins_anew(&self, ws: WsId, room: RoomId) {
+        if let Some(cell) = self.existing(room) {
+            cell.state.lock().feed.joins_anew(ws);
+        }
+    }
+
     /// Opens a room for a socket and answers `joined` or an error through its outbox.
     pub async fn join(
         self: &Arc<Self>,

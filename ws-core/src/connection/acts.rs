@@ -21,7 +21,10 @@ impl Running<'_> {
             match action {
                 Action::Reply(reply) => connection.outbox.answer(&reply.0),
                 Action::Join { reference, rooms } => {
-                    self.rooms.extend(rooms.iter().map(|room| room.room_id));
+                    for room in &rooms {
+                        self.rooms.insert(room.room_id);
+                        gateway.rooms.joins_anew(ws, room.room_id);
+                    }
                     self.joins.add(self.socket.actor(), reference, rooms);
                 }
                 Action::Leave { reference, room } => {

@@ -20,7 +20,6 @@ impl<L: Listener> Feed<L> {
     /// opens the room in db-core, then calls [`Feed::opened`].
     pub fn join(&mut self, ws: WsId, user: UserId, listener: L, reference: Option<String>, with_events: bool) {
         self.members.remove(&ws);
-        self.fences.remove(&ws);
         self.joining.insert(
             ws,
             Joining {

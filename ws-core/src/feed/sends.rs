@@ -70,6 +70,12 @@ impl<L: Listener> Feed<L> {
         self.append().into_iter().collect()
     }
 
+    /// The client wrote a `join` of the room: what it writes from here on is tried again. This is told when the frame is
+    /// read; by the time that the join is done, sends behind it may be `unavailable`, and later ones have to wait for those.
+    pub fn joins_anew(&mut self, ws: WsId) {
+        self.fences.remove(&ws);
+    }
+
     fn append(&mut self) -> Option<Wish> {
         if self.in_flight {
             return None;

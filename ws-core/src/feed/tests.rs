@@ -276,6 +276,21 @@ fn after_unavailable_later_sends_wait_for_the_first_to_come_again() {
 }
 
 #[test]
+fn a_join_that_was_written_before_does_not_let_later_sends_pass() {
+    let (mut feed, ws, heard) = joined();
+    feed.joins_anew(ws);
+    feed.send(send(ws, &heard, 100));
+    feed.appended(None);
+    // Its turn comes only now: others of the same frame were opened before it.
+    feed.join(ws, UserId(id(50)), heard.clone(), None, false);
+    assert!(feed.send(send(ws, &heard, 101)).is_empty());
+    feed.opened(ws, Ok(opened(3, Vec::new())));
+    assert_eq!(heard.take(), ["error unavailable", "error unavailable", "joined 3"]);
+    feed.joins_anew(ws);
+    assert_eq!(ids(&feed.send(send(ws, &heard, 101))), [[101]], "joined anew");
+}
+
+#[test]
 fn a_batch_with_an_open_outcome_takes_that_sockets_later_ones_along() {
     let (mut feed, ws, heard) = joined();
     let (other, other_heard) = (WsId(id(6)), Heard::default());
