@@ -55,7 +55,7 @@ fn fail_behind(waiting: &mut VecDeque<Item>, open: &HashSet<Stream>) {
 }
 
 fn behind() -> Refusal {
-    Refusal::unavailable("an earlier draft is open")
+    Refusal::unavailable("an earlier draft is not done")
 }
 
 impl Tools {
@@ -91,7 +91,14 @@ impl Tools {
                 continue;
             }
             match self.append(std::slice::from_ref(&item)).await {
-                Ok(rows) => self.settle(vec![item], rows).await,
+                Ok(rows) => {
+                    // Also behind one that is refused for good: should this answer be lost, that one comes again, and may
+                    // then be let in, behind what was tried here.
+                    if rows.iter().any(|row| row.seq.is_none()) {
+                        open.insert(stream);
+                    }
+                    self.settle(vec![item], rows).await;
+                }
                 Err(refusal) => {
                     if matches!(refusal, Refusal::Unavailable { .. }) {
                         open.insert(stream);
