@@ -7,7 +7,7 @@ mod joins;
 mod markers;
 mod stream;
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use common::{RoomId, WsId, frame::CloseCode, limits, room::Presence, token::Actor};
 use service::minted;
@@ -43,12 +43,12 @@ struct Running<'a> {
     joins: Arc<Joins>,
     markers: Arc<Markers>,
     /// Rooms that may know of this socket.
-    rooms: HashSet<RoomId>,
+    rooms: BTreeSet<RoomId>,
     started: Instant,
 }
 
 impl Connection {
-    pub fn new(gateway: Arc<Gateway>, ws: WsId, actor: Actor, outbox: Arc<Outbox>) -> Self {
+    pub(crate) fn new(gateway: Arc<Gateway>, ws: WsId, actor: Actor, outbox: Arc<Outbox>) -> Self {
         gateway.figures.active.inc();
         tracing::info!(ws_id = %ws, user_id = %actor.user_id, "a socket opened");
         Self {
@@ -59,6 +59,7 @@ impl Connection {
         }
     }
 
+    /// Speaks the protocol over a stream whose opening handshake is done, until either side ends it.
     pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(self, io: IO) {
         let mut stream = Stream::open(
             io,
@@ -80,7 +81,7 @@ impl Connection {
             socket,
             joins,
             markers,
-            rooms: HashSet::new(),
+            rooms: BTreeSet::new(),
             started,
         };
         running.be(Presence::Online);
@@ -101,7 +102,7 @@ impl Connection {
         self.end().await;
     }
 
-    /// Takes the socket out of the gateway.
+    /// Takes the socket out of the gateway; also when its upgrade came to nothing.
     pub async fn end(self) {
         self.gateway.figures.active.dec();
         if self.gateway.users.exit(self.ws, self.actor.user_id) {

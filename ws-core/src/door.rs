@@ -8,14 +8,14 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use common::{Code, Problem, WsId, token::Actor};
+use common::{Code, Problem, WsId};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_contract::{Refused, headers::bearer};
 use hyper_util::rt::TokioIo;
 use service::minted;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::{connection::Connection, gateway::Gateway, outbox::Outbox};
+use crate::gateway::Gateway;
 
 pub const SUBPROTOCOL: &str = "chat.v1";
 
@@ -36,7 +36,7 @@ async fn upgrade(State(gateway): State<Arc<Gateway>>, request: Request) -> Resul
     }
     let actor = gateway.verifier.verify(&token(request.headers())?).await?;
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
-    let connection = enter(&gateway, actor).await?;
+    let connection = gateway.enter(WsId(minted::id()), actor).await?;
     let upgraded = hyper::upgrade::on(request);
     tokio::spawn(async move {
         match upgraded.await {
@@ -59,16 +59,6 @@ pub fn switching(accept: HeaderValue) -> Response {
     headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
     headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     response
-}
-
-async fn enter(gateway: &Arc<Gateway>, actor: Actor) -> Result<Connection, Problem> {
-    let (ws, outbox) = (WsId(minted::id()), Arc::new(Outbox::default()));
-    let first = gateway.users.enter(ws, &actor, &outbox);
-    let first = first.ok_or_else(|| Problem::rate_limited(1_000))?;
-    if first {
-        gateway.follow_user(actor.user_id).await;
-    }
-    Ok(Connection::new(gateway.clone(), ws, actor, outbox))
 }
 
 fn listed(headers: &HeaderMap, name: header::HeaderName) -> impl Iterator<Item = &str> {

@@ -13,7 +13,10 @@ mod signals;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    hash::{BuildHasherDefault, DefaultHasher},
+};
 
 use common::{
     LogId, Problem, RoomId, Seq, UserId, WsId,
@@ -72,6 +75,10 @@ struct Member<L> {
     acked: BTreeSet<Seq>,
 }
 
+/// The gateway names sockets itself, so nobody chooses names that collide; without a random hash a seeded simulation
+/// replays.
+type BySocket<T> = HashMap<WsId, T, BuildHasherDefault<DefaultHasher>>;
+
 pub struct Feed<L> {
     room: RoomId,
     /// Set once the first `joined` gave this gateway a place in the log.
@@ -80,13 +87,13 @@ pub struct Feed<L> {
     /// Events that came before their turn.
     held: BTreeMap<Seq, Event>,
     ring: Ring,
-    members: HashMap<WsId, Member<L>>,
-    joining: HashMap<WsId, Joining<L>>,
+    members: BySocket<Member<L>>,
+    joining: BySocket<Joining<L>>,
     /// Sends that are not answered yet, in the order written.
     pending: VecDeque<Pending<L>>,
     in_flight: bool,
     fetching: bool,
-    fences: HashMap<WsId, Fence>,
+    fences: BySocket<Fence>,
     typing: Typing,
     members_now: MemberCount,
 }
@@ -99,12 +106,12 @@ impl<L: Listener> Feed<L> {
             position: Seq::ZERO,
             held: BTreeMap::new(),
             ring: Ring::default(),
-            members: HashMap::new(),
-            joining: HashMap::new(),
+            members: BySocket::default(),
+            joining: BySocket::default(),
             pending: VecDeque::new(),
             in_flight: false,
             fetching: false,
-            fences: HashMap::new(),
+            fences: BySocket::default(),
             typing: Typing::default(),
             members_now: MemberCount::default(),
         }

@@ -11,16 +11,20 @@ use std::sync::{
 
 use bus::{Bus, Publisher, Topic, contract::Topics};
 use common::{
-    GatewayId, UserId,
+    GatewayId, Problem, UserId, WsId,
     frame::{CloseCode, ServerFrame},
     limits,
+    token::Actor,
 };
 use db_api::DbApi;
 use prometheus_client::metrics::{counter::Counter, gauge::Gauge};
 use service::{CancellationToken, Metrics, Verifier, minted};
 use tokio::sync::Notify;
 
-use crate::{presence::Attendance, reads::Reads, rooms::Rooms, socket::Settings, typing::Typists, users::Users};
+use crate::{
+    connection::Connection, outbox::Outbox, presence::Attendance, reads::Reads, rooms::Rooms, socket::Settings,
+    typing::Typists, users::Users,
+};
 
 /// The seed's figures of a gateway, as far as they exist.
 #[derive(Clone)]
@@ -119,6 +123,20 @@ impl Gateway {
         }
     }
 
+    /// Takes in a socket of a verified caller, whose `ws` is new; [`Connection::run`] then serves it.
+    ///
+    /// # Errors
+    /// `rate-limited` when the caller has as many sockets here as allowed.
+    pub async fn enter(self: &Arc<Self>, ws: WsId, actor: Actor) -> Result<Connection, Problem> {
+        let outbox = Arc::new(Outbox::default());
+        let first = self.users.enter(ws, &actor, &outbox);
+        let first = first.ok_or_else(|| Problem::rate_limited(1_000))?;
+        if first {
+            self.follow_user(actor.user_id).await;
+        }
+        Ok(Connection::new(self.clone(), ws, actor, outbox))
+    }
+
     /// The user's topic is heard while one of its sockets is here.
     pub(crate) async fn follow_user(&self, user: UserId) {
         self.topics.subscribe(&[Topic::User(user)]).await;
@@ -135,7 +153,7 @@ impl Gateway {
     }
 
     /// Takes no new sockets and sends the open ones away.
-    pub(crate) fn drain(&self) {
+    pub fn drain(&self) {
         self.draining.store(true, Ordering::Release);
         for outbox in self.users.all() {
             outbox.answer(&ServerFrame::Draining {

@@ -26,4 +26,5 @@ pub mod wire {
 }
 
 pub use config::{Config, serve, settings};
+pub use connection::Connection;
 pub use gateway::Gateway;

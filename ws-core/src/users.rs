@@ -1,6 +1,6 @@
 //! The sockets of this gateway by user: for notices, and for the bound on one user's sockets.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use common::{UserId, WsId, limits, token::Actor};
 use parking_lot::Mutex;
@@ -9,11 +9,11 @@ use crate::outbox::Outbox;
 
 #[derive(Default)]
 pub struct Users {
-    sockets: Mutex<HashMap<UserId, Sockets>>,
+    sockets: Mutex<BTreeMap<UserId, Sockets>>,
 }
 
 /// The sockets of one user.
-type Sockets = HashMap<WsId, (Actor, Arc<Outbox>)>;
+type Sockets = BTreeMap<WsId, (Actor, Arc<Outbox>)>;
 
 impl Users {
     /// Takes a socket in, unless its user has as many as allowed. Says whether it is the user's first.

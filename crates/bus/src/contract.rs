@@ -1,6 +1,6 @@
 //! The bus as its users see it.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -59,8 +59,8 @@ pub enum Delivery {
     Away,
 }
 
-/// Who has a socket, and how each of them is: `online` or `away`.
-pub type Whereabouts = HashMap<UserId, Presence>;
+/// Who has a socket, and how each of them is: `online` or `away`. In an order, so that a seeded simulation replays.
+pub type Whereabouts = BTreeMap<UserId, Presence>;
 
 /// Publish, subscribe, and leases that show which gateways are alive.
 #[async_trait]

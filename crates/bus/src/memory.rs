@@ -1,7 +1,7 @@
 //! The bus of a single process: the embedded default.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -31,7 +31,8 @@ struct Listener {
 struct Ears {
     next: Ear,
     listeners: HashMap<Ear, Listener>,
-    by_topic: HashMap<Topic, HashSet<Ear>>,
+    /// The ears in an order, so that a seeded simulation replays.
+    by_topic: HashMap<Topic, BTreeSet<Ear>>,
 }
 
 struct Lease {

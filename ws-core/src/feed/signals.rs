@@ -1,6 +1,6 @@
 //! What has no place in the log: who types, and to whom signals of a room go.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use common::{
     Seq, UserId, WsId,
@@ -16,7 +16,7 @@ use crate::signal::SignalFrame;
 /// a bus that goes away, leaves nobody typing for ever.
 #[derive(Default)]
 pub(super) struct Typing {
-    until: HashMap<UserId, Instant>,
+    until: BTreeMap<UserId, Instant>,
     watched: bool,
 }
 

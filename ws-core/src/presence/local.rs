@@ -1,25 +1,26 @@
 //! Who is on this gateway, without I/O: what its sockets say, what was last said of their users, and who has just left.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bus::{Whereabouts, contract::together};
 use common::{RoomId, UserId, WsId, limits, room::Presence};
 use tokio::time::Instant;
 
+/// All in an order, so that a seeded simulation replays.
 #[derive(Default)]
 pub struct Local {
-    users: HashMap<UserId, Here>,
+    users: BTreeMap<UserId, Here>,
     /// Users of whom something may have to be said.
-    unsettled: HashSet<UserId>,
+    unsettled: BTreeSet<UserId>,
     /// Users whose last socket ended, and when that may be said, in this order.
     leaving: VecDeque<(Instant, UserId)>,
 }
 
 #[derive(Default)]
 struct Here {
-    sockets: HashMap<WsId, Presence>,
+    sockets: BTreeMap<WsId, Presence>,
     /// Where it is said how the user is: the rooms that a socket here has joined.
-    rooms: HashSet<RoomId>,
+    rooms: BTreeSet<RoomId>,
     said: Option<Presence>,
     /// Since when there is no socket, and until when the user may come back unnoticed.
     away_until: Option<Instant>,
@@ -40,7 +41,7 @@ impl Here {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Statement {
     pub status: Presence,
-    pub rooms: HashSet<RoomId>,
+    pub rooms: BTreeSet<RoomId>,
 }
 
 impl Local {
@@ -117,7 +118,7 @@ impl Local {
         while let Some((_, user)) = self.leaving.pop_front_if(|(until, _)| *until <= now) {
             self.unsettled.insert(user);
         }
-        self.unsettled.drain().collect()
+        std::mem::take(&mut self.unsettled).into_iter().collect()
     }
 
     /// Looks at everybody anew.
@@ -149,7 +150,7 @@ impl Local {
         let rooms = match here.sockets.is_empty() {
             true => self.users.remove(&user)?.rooms,
             false if news => here.rooms.clone(),
-            false => HashSet::new(),
+            false => BTreeSet::new(),
         };
         news.then_some(Statement { status, rooms })
     }

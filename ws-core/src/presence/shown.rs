@@ -1,15 +1,16 @@
 //! Whom this gateway has shown as present in which of its rooms, without I/O: so that a word about a user alone reaches
 //! everybody who saw that user here, and who joins sees who is there.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use bus::Whereabouts;
 use common::{RoomId, UserId, room::Presence};
 
+/// All in an order, so that a seeded simulation replays.
 #[derive(Default)]
 pub struct Shown {
-    rooms: HashMap<RoomId, Whereabouts>,
-    users: HashMap<UserId, HashSet<RoomId>>,
+    rooms: BTreeMap<RoomId, Whereabouts>,
+    users: BTreeMap<UserId, BTreeSet<RoomId>>,
 }
 
 impl Shown {

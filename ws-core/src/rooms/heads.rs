@@ -17,7 +17,7 @@ impl Rooms {
     /// # Errors
     /// When db-core can't be asked; the next comparison makes it good.
     pub async fn compare_heads(self: &Arc<Self>) -> Result<(), Refusal> {
-        let followed: Vec<Arc<Cell>> = {
+        let mut followed: Vec<Arc<Cell>> = {
             let cells = self.cells.lock();
             cells
                 .values()
@@ -25,6 +25,8 @@ impl Rooms {
                 .cloned()
                 .collect()
         };
+        // In an order, so that a seeded simulation replays.
+        followed.sort_by_key(|cell| cell.room);
         for cells in followed.chunks(limits::HEADS_PER_CALL) {
             self.compare(cells).await?;
         }
