@@ -2,6 +2,7 @@
 
 mod dependencies;
 mod licences;
+mod mutants;
 mod run;
 mod steps;
 mod tally;
@@ -27,6 +28,15 @@ enum Command {
     Check,
     /// Compiles what runs at the edge to wasm32
     Wasm,
+    /// Takes the rules out one by one and expects the checker to find each
+    Mutants {
+        /// Seeds that each may take
+        #[arg(long, default_value_t = 300)]
+        seeds: u64,
+        /// Only those whose name has this in it
+        #[arg(long)]
+        only: Option<String>,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -34,5 +44,6 @@ fn main() -> anyhow::Result<()> {
         Command::Test { long } => steps::test(long),
         Command::Check => steps::check(),
         Command::Wasm => wasm::check(),
+        Command::Mutants { seeds, only } => mutants::run(seeds, only.as_deref()),
     }
 }
