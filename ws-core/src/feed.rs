@@ -43,7 +43,7 @@ pub trait Listener: Clone {
     fn signal(&self, signal: &SignalFrame);
     /// Queues an answer to this socket alone.
     fn answer(&self, frame: ServerFrame);
-    /// The socket no longer hears the room, for a reason of the room's: a refused join, a removal.
+    /// The frame that follows is the socket's last of the room, for a reason of the room's: a refused join, a removal.
     fn ended(&self, room: RoomId);
     /// The room's history is another one now: the client has to reconnect.
     fn history_changed(&self);

@@ -41,7 +41,16 @@ impl Outbox {
             _ => Count::Bounded,
         };
         // Frames are plain structs: they always serialise.
-        self.push(serde_json::to_string(frame).unwrap_or_default().into(), count);
+        let text: Utf8Bytes = serde_json::to_string(frame).unwrap_or_default().into();
+        let mut queue = self.queue.lock();
+        queue.push(text, count);
+        match frame {
+            ServerFrame::Joined { room_id, .. } => queue.hears(*room_id),
+            ServerFrame::Left { room_id, .. } => queue.hears_no_more(*room_id),
+            _ => {}
+        }
+        drop(queue);
+        self.reader.wake();
     }
 
     fn push(&self, frame: Utf8Bytes, count: Count) {
@@ -124,7 +133,10 @@ impl Listener for std::sync::Arc<Outbox> {
     }
 
     fn ended(&self, room: RoomId) {
-        self.queue.lock().ended.push(room);
+        let mut queue = self.queue.lock();
+        queue.ended.push(room);
+        queue.hears_no_more(room);
+        drop(queue);
         self.reader.wake();
     }
 

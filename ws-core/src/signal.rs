@@ -21,6 +21,14 @@ pub struct SignalFrame {
 }
 
 impl SignalKey {
+    /// The room that it speaks of.
+    pub fn room(self) -> Option<RoomId> {
+        match self {
+            SignalKey::Typing(room, _) | SignalKey::Read(room, _) => Some(room),
+            SignalKey::Presence(_) => None,
+        }
+    }
+
     /// The bytes that wait for a socket above which it doesn't get such a signal.
     pub fn shed_above(self) -> usize {
         match self {

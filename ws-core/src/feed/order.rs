@@ -2,7 +2,7 @@
 
 use common::{Seq, event::Event};
 
-use super::{Encoded, Ended, Feed, Listener, Wish, ring::Entry};
+use super::{Encoded, Ended, Feed, Listener, Member, Wish, ring::Entry};
 use common::limits;
 
 impl<L: Listener> Feed<L> {
@@ -100,18 +100,19 @@ impl<L: Listener> Feed<L> {
         self.position = seq;
         let acked_now = self.settle_by(&event);
         let frame = Encoded::of(&event);
+        let ends = Ended::by(&event);
+        let is_last = |member: &Member<L>| ends.is_some_and(|ended| ended.is_for(member.user));
         for (ws, member) in &mut self.members {
             let had_ack = member.acked.remove(&seq) || acked_now.contains(ws);
+            if is_last(member) {
+                // That frame is the last of the room for them: no signal may come behind it.
+                member.listener.ended(self.room);
+            }
             if seq > member.start && !had_ack {
                 member.listener.event(&frame);
             }
         }
-        let ends = Ended::by(&event);
-        if let Some(ended) = ends {
-            // That frame was the last of the room for them.
-            let over = self.members.extract_if(|_, member| ended.is_for(member.user));
-            over.for_each(|(_, member)| member.listener.ended(self.room));
-        }
+        self.members.retain(|_, member| !is_last(member));
         self.ring.push(Entry { frame, ends });
         self.noticed(&event, ends)
     }

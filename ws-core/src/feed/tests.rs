@@ -361,7 +361,7 @@ fn the_removal_is_the_last_that_its_user_hears() {
     feed.join(ws, user_id, late.clone(), None, false);
     feed.announced(removal);
     feed.announced(event(5));
-    assert_eq!(heard.take(), ["member 4", "ended"]);
+    assert_eq!(heard.take(), ["ended", "member 4"]);
     // This join was allowed before the removal, and answered after it.
     feed.opened(ws, Ok(opened(3, Vec::new())));
     assert_eq!(late.take(), ["ended", "error unavailable"]);
@@ -390,8 +390,8 @@ fn the_rooms_end_is_the_last_that_everybody_hears() {
     assert!(heard.take().is_empty());
     feed.announced(event(4));
     feed.announced(event(6));
-    assert_eq!(heard.take(), ["message 4", "room 5", "ended"]);
-    assert_eq!(other.take(), ["joined 3", "message 4", "room 5", "ended"]);
+    assert_eq!(heard.take(), ["message 4", "ended", "room 5"]);
+    assert_eq!(other.take(), ["joined 3", "message 4", "ended", "room 5"]);
     // This join was allowed before the end, and answered after it.
     feed.opened(late_ws, Ok(opened(4, Vec::new())));
     assert_eq!(late.take(), ["ended", "error unavailable"]);
@@ -406,7 +406,7 @@ fn an_end_whose_announcement_was_lost_is_found_by_the_heads() {
         [Wish::Fetch(_)]
     ));
     feed.fetched(Some((vec![deletion(4)], seq(4))));
-    assert_eq!(heard.take(), ["room 4", "ended"]);
+    assert_eq!(heard.take(), ["ended", "room 4"]);
     assert!(!feed.follows());
 }
 

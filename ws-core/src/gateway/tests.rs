@@ -87,14 +87,25 @@ impl House {
         let (ws, outbox) = (WsId(service::minted::id()), Arc::new(Outbox::default()));
         self.gateway.users.enter(ws, &actor, &outbox);
         self.gateway.attendance.set(user_id, ws, Presence::Online);
+        let guest = Guest {
+            user_id,
+            actor,
+            ws,
+            outbox,
+        };
+        self.join(&guest).await;
+        guest
+    }
+
+    async fn join(&self, guest: &Guest) {
         let join = JoinRoom {
             room_id: ROOM,
             after_seq: None,
             log_id: None,
         };
-        self.gateway.rooms.join(ws, &actor, &outbox, None, join).await;
+        let rooms = &self.gateway.rooms;
+        rooms.join(guest.ws, &guest.actor, &guest.outbox, None, join).await;
         seconds(1.5).await;
-        Guest { user_id, ws, outbox }
     }
 
     fn leave(&self, guest: &Guest) {
@@ -106,6 +117,7 @@ impl House {
 
 struct Guest {
     user_id: UserId,
+    actor: Actor,
     ws: WsId,
     outbox: Arc<Outbox>,
 }

@@ -26,6 +26,9 @@ pub struct Queue {
     pub ping: bool,
     pub close: Option<CloseCode>,
     pub ended: Vec<RoomId>,
+    /// The rooms of which nothing more goes out until they are joined again: those that ended for the socket, and the ones
+    /// that it left.
+    over: VecDeque<RoomId>,
     frames: VecDeque<Waiting>,
     typing: HashMap<SignalKey, Utf8Bytes>,
     others: HashMap<SignalKey, Utf8Bytes>,
@@ -59,7 +62,8 @@ impl Queue {
     /// Queues a signal, or puts it in the place of an older one; with too much waiting it is dropped.
     pub fn signal(&mut self, signal: &SignalFrame) {
         let (key, frame) = (signal.key, signal.frame.0.clone());
-        if self.close.is_some() || self.bounded_bytes > key.shed_above() {
+        let is_over = key.room().is_some_and(|room| self.over.contains(&room));
+        if is_over || self.close.is_some() || self.bounded_bytes > key.shed_above() {
             return;
         }
         self.bounded_bytes += frame.len();
@@ -73,6 +77,20 @@ impl Queue {
                 self.frames.push_back(Waiting::Signal(key));
             }
         }
+    }
+
+    /// The room is joined.
+    pub fn hears(&mut self, room: RoomId) {
+        self.over.retain(|over| *over != room);
+    }
+
+    /// No signal of the room goes out any more.
+    pub fn hears_no_more(&mut self, room: RoomId) {
+        self.hears(room);
+        if self.over.len() == limits::ROOMS_PER_SOCKET {
+            self.over.pop_front();
+        }
+        self.over.push_back(room);
     }
 
     pub fn pop(&mut self) -> Option<Utf8Bytes> {

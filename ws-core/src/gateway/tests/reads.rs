@@ -1,7 +1,7 @@
 //! Read markers on their way to sockets.
 
 use bus::{Announcement, Bus, Topic, announcement::Signal};
-use common::Seq;
+use common::{Seq, frame::ServerFrame};
 
 use super::*;
 
@@ -41,4 +41,23 @@ async fn markers_reach_the_readers_sockets_and_the_others_once_a_second() {
     announce(&bus, Topic::User(user(2)), user(1), 9).await;
     seconds(2.0).await;
     assert_eq!(read(&ada), [0; 0], "a topic speaks of its own user only");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_left_nothing_more_of_the_room_comes() {
+    let bus = MemoryBus::new();
+    let house = House::on(&bus);
+    house.gateway.follow_user(user(1)).await;
+    let (away, elsewhere) = (house.enter(user(1)).await, house.enter(user(1)).await);
+    house.gateway.rooms.leave(away.ws, ROOM);
+    let (reference, room_id) = (None, ROOM);
+    away.outbox.answer(&ServerFrame::Left { reference, room_id });
+    announce(&bus, Topic::User(user(1)), user(1), 3).await;
+    seconds(2.0).await;
+    assert_eq!(read(&elsewhere), [3]);
+    assert_eq!(read(&away), [0; 0]);
+    house.join(&away).await;
+    announce(&bus, Topic::User(user(1)), user(1), 4).await;
+    seconds(2.0).await;
+    assert_eq!(read(&away), [4], "joined again");
 }
