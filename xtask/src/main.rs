@@ -4,6 +4,7 @@ mod dependencies;
 mod licences;
 mod mutants;
 mod run;
+mod servers;
 mod steps;
 mod tally;
 mod wasm;
@@ -20,7 +21,7 @@ struct Arguments {
 enum Command {
     /// Every test, with the servers they need
     Test {
-        /// The long forms of seeds, drills and fuzzing, as they come to exist
+        /// The long forms: all seeds and drills of the checker
         #[arg(long)]
         long: bool,
     },

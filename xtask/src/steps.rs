@@ -1,18 +1,14 @@
 //! The steps of `./dev test` and `./dev check`.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
-};
+use std::{env, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, ensure};
-use local_servers::{Postgres, Redis, bound};
+use local_servers::bound;
 
 use crate::{
     dependencies, licences,
     run::{Ended, program, root, step},
+    servers::{Scratch, Servers},
     tally, wasm,
 };
 
@@ -47,31 +43,37 @@ pub fn check() -> anyhow::Result<()> {
     tally::conclude(&steps)
 }
 
-/// A folder that is removed with its content.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> anyhow::Result<Self> {
-        let path = env::temp_dir().join(format!("chat-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path)?;
-        Ok(Self(path))
-    }
+/// How much of what can go on for ever is run.
+#[derive(Clone, Copy)]
+struct Lengths {
+    virtual_seeds: &'static str,
+    postgres_seeds: &'static str,
+    drills: &'static str,
 }
 
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+const SHORT: Lengths = Lengths {
+    virtual_seeds: "100",
+    postgres_seeds: "5",
+    drills: "3",
+};
+const LONG: Lengths = Lengths {
+    virtual_seeds: "1000",
+    postgres_seeds: "50",
+    drills: "20",
+};
 
-pub fn test(_long: bool) -> anyhow::Result<()> {
+pub fn test(long: bool) -> anyhow::Result<()> {
+    let lengths = if long { LONG } else { SHORT };
     let mut steps = vec![
         step("rustfmt", cargo(&["fmt", "--all", "--check"]))?,
         step("clippy", cargo(&CLIPPY))?,
         wasm::run()?,
         step("build", cargo(&["build", "--workspace", "--locked"]))?,
     ];
-    steps.push(rust()?);
+    let servers = Servers::start("tests")?;
+    steps.push(rust(&servers)?);
+    steps.extend(checker(lengths, &servers)?);
+    drop(servers);
     steps.extend(framing()?);
     for script in ["lint", "format:check", "typecheck", "types:check", "test"] {
         steps.push(step(&format!("the page: {script}"), npm("web", script))?);
@@ -86,16 +88,30 @@ pub fn test(_long: bool) -> anyhow::Result<()> {
     tally::conclude(&steps)
 }
 
-/// All Rust tests, beside one Postgres and one Redis of their own.
-fn rust() -> anyhow::Result<Ended> {
-    let scratch = Scratch::new("tests")?;
-    let postgres = Postgres::start(&scratch.0.join("postgres"))?;
-    let redis = Redis::start(&scratch.0.join("redis"))?;
-    let mut tests = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
-    tests
-        .env("CHAT_TEST_POSTGRES", postgres.url())
-        .env("CHAT_TEST_REDIS", redis.url());
-    step("cargo test", tests)
+/// All Rust tests.
+fn rust(servers: &Servers) -> anyhow::Result<Ended> {
+    let tests = cargo(&["test", "--workspace", "--locked", "--no-fail-fast"]);
+    step("cargo test", servers.beside(tests))
+}
+
+/// The checker's forms (docs/checker.md): a seed that breaks something is printed with the command that replays it.
+fn checker(lengths: Lengths, servers: &Servers) -> anyhow::Result<Vec<Ended>> {
+    let run = |name: &str, arguments: &[&str]| {
+        let mut command = Command::new(env::current_exe()?.with_file_name("checker"));
+        command.args(arguments).current_dir(root());
+        step(name, servers.beside(command))
+    };
+    Ok(vec![
+        run("the checker, in virtual time", &["--seeds", lengths.virtual_seeds])?,
+        run(
+            "the checker, on Postgres",
+            &["--form", "postgres", "--seeds", lengths.postgres_seeds],
+        )?,
+        run(
+            "the checker, on processes that die",
+            &["--form", "processes", "--seeds", lengths.drills],
+        )?,
+    ])
 }
 
 /// The Autobahn suite's cases against an echo over the gateway's sockets.
@@ -116,17 +132,20 @@ fn end_to_end(topology: &str) -> anyhow::Result<Vec<Ended>> {
     // Not detached: who interrupts the tests ends it too.
     let mut running = bound(&stack, "TERM")
         .args(["up", "--port", "0", "--topology", topology, "--data"])
-        .arg(&scratch.0)
+        .arg(scratch.path())
         .current_dir(root())
         .spawn()
         .context("cannot run the stack")?;
-    let endpoints = scratch.0.join("endpoints.json");
+    let endpoints = scratch.path().join("endpoints.json");
     while !endpoints.exists() {
         ensure!(running.try_wait()?.is_none(), "the stack did not start as {topology}");
         std::thread::sleep(Duration::from_millis(50));
     }
     let steps = suites(topology, &endpoints);
-    let stopped = Command::new(&stack).args(["down", "--data"]).arg(&scratch.0).status()?;
+    let stopped = Command::new(&stack)
+        .args(["down", "--data"])
+        .arg(scratch.path())
+        .status()?;
     ensure!(stopped.success() && running.wait()?.success(), "the stack did not stop");
     steps
 }

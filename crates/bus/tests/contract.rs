@@ -3,10 +3,11 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bus::{
-    Announcement, Bus, Delivery, MemoryBus, Payload, Publisher, RedisBus, Subscription, Topic, announcement::Signal,
+    Announcement, Bus, Delivery, MemoryBus, Payload, Publisher, RedisBus, Subscription, Topic, Whereabouts,
+    announcement::Signal,
 };
 use bytes::Bytes;
 use common::{
@@ -69,10 +70,10 @@ async fn presence_is_taken_once_after_its_lease(bus: Arc<dyn Bus>) {
     let [living, dead] = [1, 2].map(|n| GatewayId(Uuid::from_u128(n)));
     let [ada, bob, eve] = [1, 2, 3].map(|n| UserId(Uuid::from_u128(n)));
     let long = Duration::from_secs(60);
-    bus.renew_presence(living, &HashMap::from([(ada, Online)]), long)
+    bus.renew_presence(living, &Whereabouts::from([(ada, Online)]), long)
         .await
         .unwrap();
-    let of_dead = HashMap::from([(ada, Away), (bob, Online)]);
+    let of_dead = Whereabouts::from([(ada, Away), (bob, Online)]);
     bus.renew_presence(dead, &of_dead, Duration::from_millis(50))
         .await
         .unwrap();
@@ -87,7 +88,7 @@ async fn presence_is_taken_once_after_its_lease(bus: Arc<dyn Bus>) {
     assert_eq!(taken, [(dead, of_dead)]);
     assert!(bus.take_expired_presence().await.unwrap().is_empty(), "taken twice");
     let present = bus.present(&[ada, bob, eve]).await.unwrap();
-    assert_eq!(present, HashMap::from([(ada, Online)]));
+    assert_eq!(present, Whereabouts::from([(ada, Online)]));
     assert!(bus.present(&[]).await.unwrap().is_empty());
 }
 
@@ -103,11 +104,15 @@ async fn presence_is_the_best_of_all_gateways(bus: Arc<dyn Bus>) {
     renew(one, vec![(ada, Away), (bob, Away), (eve, Online)]).await;
     renew(two, vec![(ada, Online), (bob, Away)]).await;
     let present = bus.present(&[ada, bob, eve]).await.unwrap();
-    assert_eq!(present, HashMap::from([(ada, Online), (bob, Away), (eve, Online)]));
+    assert_eq!(present, Whereabouts::from([(ada, Online), (bob, Away), (eve, Online)]));
     renew(two, vec![]).await;
     renew(one, vec![(ada, Away)]).await;
     let present = bus.present(&[ada, bob, eve]).await.unwrap();
-    assert_eq!(present, HashMap::from([(ada, Away)]), "a renewal states the whole set");
+    assert_eq!(
+        present,
+        Whereabouts::from([(ada, Away)]),
+        "a renewal states the whole set"
+    );
 }
 
 async fn a_batch_is_published_in_its_order(bus: Arc<dyn Bus>) {

@@ -49,6 +49,8 @@ pub enum Rule {
     CatchUp,
     /// A `joined` that does not know what was acknowledged before.
     OldHead,
+    /// A read that does not know what was acknowledged before it.
+    OldRead,
     /// A client that does not have, at the end, what the log has.
     NotConverged,
 }

@@ -118,6 +118,15 @@ pub struct Posted {
     pub seq: Option<Seq>,
 }
 
+/// A read over HTTP that began after something was acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Read {
+    pub room: RoomId,
+    pub acked: Seq,
+    /// The newest message that it showed.
+    pub newest: Option<Seq>,
+}
+
 /// A room's log at the end.
 #[derive(Debug, Clone)]
 pub struct RoomLog {
@@ -132,6 +141,7 @@ pub struct History {
     pub rooms: Vec<RoomLog>,
     pub devices: Vec<DeviceHistory>,
     pub posted: Vec<Posted>,
+    pub reads: Vec<Read>,
 }
 
 impl History {

@@ -5,6 +5,7 @@
 pub mod chance;
 pub mod check;
 pub mod client;
+pub mod drill;
 pub mod faults;
 pub mod history;
 pub mod model;

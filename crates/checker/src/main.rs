@@ -2,13 +2,17 @@
 
 use std::{
     process::ExitCode,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use anyhow::Context;
 use checker::{
     History, Violation, check,
-    world::{Form, run_seed},
+    drill::Drilled,
+    world::{Form, postgres::Servers, run_seed},
 };
 use clap::{Parser, ValueEnum};
 
@@ -37,8 +41,10 @@ struct Arguments {
 enum Over {
     /// The model, in virtual time
     Virtual,
-    /// db-core on the server that CHAT_TEST_POSTGRES names, in real time
+    /// db-core on the servers that CHAT_TEST_POSTGRES and CHAT_TEST_REDIS name, in real time
     Postgres,
+    /// The processes of a stack of their own, which are killed, stopped and cut off
+    Processes,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -49,14 +55,21 @@ fn main() -> anyhow::Result<ExitCode> {
         .init();
     let form = match arguments.form {
         Over::Virtual => Form::Virtual,
-        Over::Postgres => {
-            Form::Postgres(std::env::var("CHAT_TEST_POSTGRES").context("CHAT_TEST_POSTGRES names no Postgres")?)
-        }
+        Over::Postgres => Form::Postgres(Servers {
+            postgres: std::env::var("CHAT_TEST_POSTGRES").context("CHAT_TEST_POSTGRES names no Postgres")?,
+            redis: std::env::var("CHAT_TEST_REDIS").context("CHAT_TEST_REDIS names no Redis")?,
+        }),
+        Over::Processes => Form::Processes(Arc::new(Drilled::start()?)),
+    };
+    // One stack can't be broken in two ways at once.
+    let at_once = match form {
+        Form::Processes(_) => 1,
+        Form::Virtual | Form::Postgres(_) => arguments.at_once,
     };
     let (next, broken) = (AtomicU64::new(arguments.seed), AtomicU64::new(0));
     let end = arguments.seed + arguments.seeds;
     std::thread::scope(|threads| {
-        for _ in 0..arguments.at_once.min(arguments.seeds) {
+        for _ in 0..at_once.min(arguments.seeds) {
             threads.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -71,7 +84,8 @@ fn main() -> anyhow::Result<ExitCode> {
         }
     });
     let broken = broken.into_inner();
-    println!("{} seeds, {broken} broken", next.into_inner().min(end) - arguments.seed);
+    let passed = next.into_inner().min(end) - arguments.seed - broken;
+    println!("test result: {passed} passed; {broken} failed; 0 ignored");
     Ok(if broken == 0 {
         ExitCode::SUCCESS
     } else {
@@ -107,6 +121,7 @@ fn report(history: &History, found: &[Violation], form: &Form) {
         let form = match form {
             Form::Virtual => "virtual",
             Form::Postgres(_) => "postgres",
+            Form::Processes(_) => "processes",
         };
         println!(
             "replay: cargo run -p checker -- --seed {} --form {form} --trace",

@@ -4,12 +4,13 @@
 mod director;
 mod forms;
 mod gateways;
+mod indoors;
 mod people;
+pub mod postgres;
 mod settling;
 
 use std::{sync::Arc, time::Duration};
 
-use bus::Bus;
 use common::{MessageId, RoomId, token::Actor};
 use db_api::DbApi;
 use parking_lot::Mutex;
@@ -18,19 +19,26 @@ use service::CancellationToken;
 use crate::{
     chance::Chance,
     client::{Connect, Device, Hints, Parts},
-    faults::{Climate, UnsteadyDb, Weather},
+    faults::{Climate, Weather},
     history::{DeviceHistory, History},
 };
 
+pub use director::Breaker;
 pub use forms::{Form, run_seed};
-pub use gateways::Gateways;
 
-/// What gateways and people reach: one log behind several db-core, and the bus.
-pub struct System {
-    pub cores: Vec<Arc<dyn DbApi>>,
-    /// The same without faults: for the first rooms and for the logs as they stand at the end.
+type ApiOf = Box<dyn Fn(&str) -> Arc<dyn DbApi> + Send + Sync>;
+
+/// Where a run takes place.
+pub struct Stage {
+    /// db-core without faults: for the first rooms, and for the logs as they stand at the end.
     pub truth: Arc<dyn DbApi>,
-    pub bus: Arc<dyn Bus>,
+    /// The API as somebody of a name reaches it.
+    pub api: ApiOf,
+    pub connect: Arc<dyn Connect>,
+    pub breaker: Arc<dyn Breaker>,
+    pub weather: Arc<Weather>,
+    /// What the names of its people begin with, where not all runs begin with an empty system.
+    pub family: String,
 }
 
 /// How large a run is.
@@ -60,27 +68,14 @@ impl Plan {
 /// Everybody and everything of a run.
 struct World {
     seed: u64,
-    system: System,
-    weather: Arc<Weather>,
+    stage: Stage,
     people: Vec<Actor>,
     rooms: Vec<RoomId>,
-    gateways: Arc<Gateways>,
 }
 
 impl World {
     fn chance(&self, part: &str) -> Chance {
         Chance::of(self.seed, part)
-    }
-
-    /// The API as people reach it.
-    fn api(&self, part: &str) -> Arc<dyn DbApi> {
-        let never = CancellationToken::new();
-        UnsteadyDb::new(
-            self.system.cores.clone(),
-            self.weather.clone(),
-            self.chance(part),
-            never,
-        )
     }
 
     fn devices(&self) -> Vec<(Device, Arc<Mutex<Hints>>)> {
@@ -91,15 +86,14 @@ impl World {
             for number in 0..chance.within(1..3) {
                 let name = format!("user {user} device {number}");
                 let hints = Arc::new(Mutex::new(Hints::default()));
-                let connect: Arc<dyn Connect> = self.gateways.clone();
                 let parts = Parts {
                     actor: actor.clone(),
                     rooms: self.rooms.clone(),
                     contested: contested.clone(),
                     chance: self.chance(&name),
-                    weather: self.weather.clone(),
-                    connect,
-                    api: self.api(&format!("{name} over HTTP")),
+                    weather: self.stage.weather.clone(),
+                    connect: self.stage.connect.clone(),
+                    api: (self.stage.api)(&format!("{name} over HTTP")),
                     hints: hints.clone(),
                     name,
                 };
@@ -110,21 +104,21 @@ impl World {
     }
 }
 
-/// Runs one seed over a system.
-pub async fn run(seed: u64, system: System, plan: Plan) -> History {
-    let climate = Climate::draw(&mut Chance::of(seed, "climate"));
-    let weather = Arc::new(Weather::new(climate));
-    let people = people::register(&*system.truth, plan.users).await;
-    let rooms = people::open_rooms(&*system.truth, &people, plan.rooms).await;
-    let mut posted = people::prefill(&*system.truth, &people[0], rooms[0], plan.prefilled).await;
-    let gateways = Gateways::start(seed, plan.gateways, &system, weather.clone());
+/// The climate of a seed.
+pub fn weather(seed: u64) -> Arc<Weather> {
+    Arc::new(Weather::new(Climate::draw(&mut Chance::of(seed, "climate"))))
+}
+
+/// Runs one seed on a stage.
+pub async fn run(seed: u64, stage: Stage, plan: Plan) -> History {
+    let people = people::register(&*stage.truth, &stage.family, plan.users).await;
+    let rooms = people::open_rooms(&*stage.truth, &people, plan.rooms).await;
+    let mut posted = people::prefill(&*stage.truth, &people[0], rooms[0], plan.prefilled).await;
     let world = Arc::new(World {
         seed,
-        system,
-        weather,
+        stage,
         people,
         rooms,
-        gateways,
     });
     let stop = CancellationToken::new();
     let (mut running, mut hints) = (Vec::new(), Vec::new());
@@ -135,10 +129,13 @@ pub async fn run(seed: u64, system: System, plan: Plan) -> History {
     let walkers = (0..2).map(|walker| tokio::spawn(people::walk(world.clone(), walker)));
     let walkers: Vec<_> = walkers.collect();
     director::direct(&world, plan.storm).await;
-    world.weather.calm_down();
-    world.gateways.restore();
+    world.stage.breaker.restore().await;
+    world.stage.weather.calm_down();
+    let mut reads = Vec::new();
     for walker in walkers {
-        posted.extend(walker.await.unwrap_or_default());
+        let (wrote, read) = walker.await.unwrap_or_default();
+        posted.extend(wrote);
+        reads.extend(read);
     }
     people::readmit(&world).await;
     settling::settle(&world, &hints).await;
@@ -152,5 +149,6 @@ pub async fn run(seed: u64, system: System, plan: Plan) -> History {
         rooms: settling::logs(&world).await,
         devices,
         posted,
+        reads,
     }
 }

@@ -24,6 +24,13 @@ pub fn check(history: &History) -> Vec<Violation> {
             found.extend(kept(history, post.user, post.room, post.message, seq, "HTTP"));
         }
     }
+    for read in history.reads.iter().filter(|read| read.newest < Some(read.acked)) {
+        let what = format!(
+            "room {}: {:?} was read after {} was acked",
+            read.room, read.newest, read.acked
+        );
+        found.push(Violation::new(Rule::OldRead, what));
+    }
     found
 }
 

@@ -1,13 +1,15 @@
 //! Reads of the log, and markers.
 
+use bus::{Announcement, Topic, announcement::Signal};
 use common::{
+    RoomId, UserId,
     event::Event,
     limits,
     room::{Message, ReadMarker},
 };
 use db_api::{Call, Refusal, types::*};
 
-use super::{Model, actor};
+use super::{Model, actor, state::State};
 
 impl Model {
     pub(super) async fn do_history(&self, call: Call, request: History) -> Result<HistoryPage, Refusal> {
@@ -82,20 +84,37 @@ impl Model {
 
     pub(super) async fn do_mark_read(&self, call: Call, request: MarkRead) -> Result<ReadMarker, Refusal> {
         let user = actor(&call)?.user_id;
-        let mut state = self.locked().await;
-        let room = state.room_mut(request.room_id)?;
-        room.member(user)?;
-        let head = room.head();
-        if let Some(member) = room.members.get_mut(&user) {
-            member.read_seq = member.read_seq.max(request.seq.min(head));
+        let (marker, moved) = {
+            let mut state = self.locked().await;
+            let room = state.room_mut(request.room_id)?;
+            room.member(user)?;
+            let head = room.head();
+            let marker = room.members.get_mut(&user).map(|member| &mut member.read_seq);
+            let marker = marker.ok_or(Refusal::Internal)?;
+            let before = std::mem::replace(marker, (*marker).max(request.seq.min(head)));
+            let moved = before < *marker;
+            (marker_of(&state, request.room_id, user)?, moved)
+        };
+        if moved {
+            let read = || Signal::Read {
+                room_id: marker.room_id,
+                user_id: user,
+                seq: marker.seq,
+            };
+            let topics = [Topic::User(user), Topic::Room(marker.room_id)];
+            self.announce(topics.map(|topic| Announcement::signal(topic, read())).into())
+                .await;
         }
-        let room = state.room(request.room_id)?;
-        let seen = room.seen_by(&state, user);
-        Ok(ReadMarker {
-            room_id: room.id,
-            seq: seen.read_seq.unwrap_or_default(),
-            unread_count: seen.unread_count,
-            mention_count: seen.mention_count,
-        })
+        Ok(marker)
     }
+}
+
+fn marker_of(state: &State, room: RoomId, user: UserId) -> Result<ReadMarker, Refusal> {
+    let seen = state.room(room)?.seen_by(state, user);
+    Ok(ReadMarker {
+        room_id: room,
+        seq: seen.read_seq.unwrap_or_default(),
+        unread_count: seen.unread_count,
+        mention_count: seen.mention_count,
+    })
 }

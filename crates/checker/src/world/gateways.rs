@@ -11,7 +11,7 @@ use service::{CancellationToken, Metrics, Verifier};
 use tokio_tungstenite::{WebSocketStream, tungstenite::protocol::Role};
 use ws_core::{Gateway, socket::Settings};
 
-use super::System;
+use super::indoors::System;
 use crate::{
     chance::Chance,
     client::{Connect, Io, Socket},

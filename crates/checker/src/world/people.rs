@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::{
-    MessageId, RoomId, Timestamp,
+    MessageId, RoomId, Seq, Timestamp,
     event::{Content, ReactionOp},
     room::{Encryption, Visibility},
     text::{Body, Emoji, Password, RoomName, Username},
@@ -12,15 +12,18 @@ use common::{
 use db_api::{Call, DbApi, Refusal, types::*};
 
 use super::World;
-use crate::{chance::Chance, history::Posted};
+use crate::{
+    chance::Chance,
+    history::{Posted, Read},
+};
 
 /// The setting of a run is without faults: what fails here is a mistake of the run itself.
 #[expect(clippy::expect_used, reason = "a run without its people can't be")]
-pub async fn register(db: &dyn DbApi, count: usize) -> Vec<Actor> {
+pub async fn register(db: &dyn DbApi, family: &str, count: usize) -> Vec<Actor> {
     let mut people = Vec::new();
     for number in 0..count {
         let request = Register {
-            username: Username::parse(format!("user{number}")).expect("a name"),
+            username: Username::parse(format!("{family}{number}")).expect("a name"),
             password: Password::parse("correct horse battery").expect("a password"),
             display_name: None,
             device: None,
@@ -108,11 +111,8 @@ pub async fn readmit(world: &World) {
                 room_id: *room_id,
                 user_id: person.user_id,
             };
-            let _ = world
-                .system
-                .truth
-                .add_member(Call::of(world.people[0].clone()), request)
-                .await;
+            let owner = Call::of(world.people[0].clone());
+            let _ = world.stage.truth.add_member(owner, request).await;
         }
     }
 }
@@ -123,22 +123,24 @@ struct Walk {
     api: Arc<dyn DbApi>,
     chance: Chance,
     posted: Vec<Posted>,
+    reads: Vec<Read>,
 }
 
-pub async fn walk(world: Arc<World>, number: usize) -> Vec<Posted> {
+pub async fn walk(world: Arc<World>, number: usize) -> (Vec<Posted>, Vec<Read>) {
     let part = format!("walker {number}");
     let mut walk = Walk {
-        api: world.api(&format!("{part} over HTTP")),
+        api: (world.stage.api)(&format!("{part} over HTTP")),
         chance: world.chance(&part),
         world,
         posted: Vec::new(),
+        reads: Vec::new(),
     };
-    while !walk.world.weather.is_calm() {
+    while !walk.world.stage.weather.is_calm() {
         tokio::time::sleep(walk.chance.millis(20..500)).await;
         // What is refused or lost changes nothing that anyone was promised.
         let _ = walk.step().await;
     }
-    walk.posted
+    (walk.posted, walk.reads)
 }
 
 impl Walk {
@@ -178,6 +180,22 @@ impl Walk {
             room,
             message,
             seq,
+        });
+        match seq {
+            Some(seq) => self.read_back(sender, room, seq).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What is acknowledged is read from then on, whoever answers and out of whichever cache.
+    async fn read_back(&mut self, reader: Actor, room_id: RoomId, acked: Seq) -> Result<(), Refusal> {
+        let (place, limit) = (Place::Newest, 1);
+        let request = History { room_id, place, limit };
+        let page = self.api.history(Call::of(reader), request).await?.value;
+        self.reads.push(Read {
+            room: room_id,
+            acked,
+            newest: page.items.last().map(|message| message.seq),
         });
         Ok(())
     }
