@@ -1,5 +1,5 @@
 // Requests to the one origin, and the problems it answers with (RFC 9457).
-import type { components } from "./api-types";
+import type { components } from "../../packages/chat-client/src/api-types";
 
 export type Room = components["schemas"]["Room"];
 export type Message = components["schemas"]["Message"];

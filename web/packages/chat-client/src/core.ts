@@ -2,13 +2,13 @@
 // at it: each log is shown in order, without gaps and repeats, and what was written here is in it once, or still waiting.
 import { jittered } from "./backoff.ts";
 import { bucket, take, type Bucket } from "./bucket.ts";
+import type { CoreState, Effect, Me } from "./effect.ts";
 import { GAP_PATIENCE_MS, UNSEEN_MESSAGES } from "./limits.ts";
 import { apply, collapse, hole, prepend, rejoin, type RoomLog } from "./log.ts";
 import * as outbox from "./outbox.ts";
 import {
   isDurable,
   type Ack,
-  type ClientFrame,
   type Draft,
   type DurableEvent,
   type Joined,
@@ -16,27 +16,6 @@ import {
   type Refusal,
   type ServerFrame,
 } from "./wire.ts";
-
-export type Effect =
-  | { do: "write"; frame: ClientFrame }
-  /** Ask `/events` for the places above `after`, up to `to`; the answer goes to `fetched`. */
-  | { do: "fetch"; roomId: string; after: number; to: number }
-  /** Call `woke` with the key, once, after so long. A later wait of the same key replaces an earlier one. */
-  | { do: "wait"; key: string; ms: number }
-  | { do: "keep"; entry: outbox.Entry }
-  | { do: "drop"; messageId: string }
-  /** The room is not mine any more, or its list is out of date. */
-  | { do: "relist" };
-
-export interface Me {
-  id: string;
-  displayName: string;
-}
-
-export interface CoreState {
-  logs: Readonly<Record<string, RoomLog>>;
-  outbox: outbox.Outbox;
-}
 
 /** A read that failed is tried again within a second: the wait of a third failure. */
 const TRIES_OF_A_READ = 3;
@@ -125,7 +104,7 @@ export class Core {
   fetched(roomId: string, logId: string | undefined, events: readonly DurableEvent[]): Effect[] {
     this.mending.delete(roomId);
     const log = this.state.logs[roomId];
-    if (!log || (logId !== undefined && logId !== log.logId)) return this.online ? this.join([roomId]) : [];
+    if (!log || (logId !== undefined && logId !== log.logId)) return this.rejoin(roomId);
     const effects = this.take(roomId, events.reduce(apply, log), events);
     const progress = (this.state.logs[roomId]?.head ?? 0) > log.head;
     return [...effects, ...this.mend(roomId, progress ? 0 : jittered(TRIES_OF_A_READ, this.random))];
@@ -141,9 +120,20 @@ export class Core {
   woke(key: string): Effect[] {
     const [what, roomId = ""] = key.split(" ");
     if (what === "mend") return this.fetchHole(roomId);
-    if (what === "rest") this.setOutbox(outbox.rested(this.state.outbox, roomId));
-    if (what === "join") return this.online && this.wanted.has(roomId) ? this.join([roomId]) : [];
+    if (what === "join") return this.rejoin(roomId);
+    if (what === "rest") {
+      const { outbox: next, barred } = outbox.rested(this.state.outbox, roomId);
+      this.setOutbox(next);
+      return [...(barred ? this.rejoin(roomId) : []), ...this.pump()];
+    }
     return this.pump();
+  }
+
+  /** Joins anew. That lets the socket take sends again that it had barred, so those in flight go again behind it, first. */
+  private rejoin(roomId: string): Effect[] {
+    if (!this.online || !this.wanted.has(roomId)) return [];
+    this.setOutbox(outbox.requeue(this.state.outbox, roomId));
+    return [...this.join([roomId]), ...this.pump()];
   }
 
   private setOutbox(next: outbox.Outbox): void {
@@ -158,7 +148,7 @@ export class Core {
 
   private forget(roomId: string): void {
     this.wanted.delete(roomId);
-    const { [roomId]: _, ...logs } = this.state.logs;
+    const logs = Object.fromEntries(Object.entries(this.state.logs).filter(([id]) => id !== roomId));
     this.state = { ...this.state, logs };
   }
 
@@ -250,10 +240,16 @@ export class Core {
         return [{ do: "wait", key: `rest ${what.roomId}`, ms }];
       }
       case "unknown":
-        return error.roomId && !error.messageId ? this.roomRefused(error, error.roomId) : [];
+        return error.roomId && !this.waits(error.messageId) ? this.roomRefused(error, error.roomId) : [];
     }
   }
 
+  private waits(messageId: string | undefined): boolean {
+    const kind = outbox.find(this.state.outbox, messageId)?.state.kind;
+    return kind === "queued" || kind === "written";
+  }
+
+  /** A join failed; or a send whose message has its place by now, so that it won't come again to lift the bar. */
   private roomRefused(error: Refusal, roomId: string): Effect[] {
     if (error.code === "not-found" || error.code === "not-a-member") {
       this.forget(roomId);

@@ -18,9 +18,7 @@ export interface LogMessage {
 }
 
 export type Body =
-  | { kind: "text"; text: string }
-  | { kind: "sealed"; envelope: Envelope }
-  | { kind: "deleted" };
+  { kind: "text"; text: string } | { kind: "sealed"; envelope: Envelope } | { kind: "deleted" };
 
 /** An event that changes a message said before it. */
 export type Change = EventOf<"edited"> | EventOf<"deleted"> | EventOf<"reaction">;

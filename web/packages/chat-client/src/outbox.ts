@@ -20,13 +20,14 @@ export interface Entry {
 export interface Outbox {
   /** By rising order. */
   entries: readonly Entry[];
-  /** Rooms that wait before their next try, and how many tries failed in a row. */
-  resting: ReadonlySet<string>;
+  /** Rooms that wait before their next try, each with the message that failed. */
+  resting: ReadonlyMap<string, string>;
+  /** How many tries failed in a row, by room. */
   failures: ReadonlyMap<string, number>;
   tries: number;
 }
 
-export const EMPTY_OUTBOX: Outbox = { entries: [], resting: new Set(), failures: new Map(), tries: 0 };
+export const EMPTY_OUTBOX: Outbox = { entries: [], resting: new Map(), failures: new Map(), tries: 0 };
 
 export class OutboxFull extends Error {
   constructor() {
@@ -53,7 +54,7 @@ export function restore(outbox: Outbox, kept: readonly Entry[]): Outbox {
 /** The next message that may be written now, if one may. */
 export function next(outbox: Outbox): Entry | undefined {
   const inFlight = new Map<string, number>();
-  const passed = new Set(outbox.resting);
+  const passed = new Set(outbox.resting.keys());
   for (const entry of outbox.entries) {
     const { roomId } = entry.draft;
     if (entry.state.kind === "written") inFlight.set(roomId, (inFlight.get(roomId) ?? 0) + 1);
@@ -98,7 +99,7 @@ export function lost(outbox: Outbox): Outbox {
   const entries = outbox.entries.map((entry) =>
     entry.state.kind === "written" ? { ...entry, state: { kind: "queued" as const } } : entry,
   );
-  return { ...outbox, entries, resting: new Set(), failures: new Map() };
+  return { ...outbox, entries, resting: new Map(), failures: new Map() };
 }
 
 const PASSING = new Set(["unavailable", "rate-limited", "internal"]);
@@ -106,6 +107,16 @@ const PASSING = new Set(["unavailable", "rate-limited", "internal"]);
 /** What was asked may have been done or not; asked again later, it will be answered. */
 export function isPassing({ code }: { code: string }): boolean {
   return PASSING.has(code);
+}
+
+/** All that is in flight in a room goes again: behind a new `join`, in front of anything new. */
+export function requeue(outbox: Outbox, roomId: string): Outbox {
+  const entries = outbox.entries.map((entry) =>
+    entry.draft.roomId === roomId && entry.state.kind === "written"
+      ? { ...entry, state: { kind: "queued" as const } }
+      : entry,
+  );
+  return { ...outbox, entries };
 }
 
 /** Says what became of a refused send: it stays with its reason, or its room rests and it goes again. */
@@ -129,18 +140,26 @@ export function refused(outbox: Outbox, error: Refusal): Refused {
       : other,
   );
   const failures = (outbox.failures.get(roomId) ?? 0) + 1;
-  const resting = new Set(outbox.resting).add(roomId);
+  const resting = new Map(outbox.resting).set(roomId, messageId);
   const next = { ...outbox, entries, resting, failures: new Map(outbox.failures).set(roomId, failures) };
   return { kind: "rest", outbox: next, roomId, failures };
 }
 
-export function rested(outbox: Outbox, roomId: string): Outbox {
-  const resting = new Set(outbox.resting);
+/**
+ * The room goes on. `barred` when the message that failed has its place by now: the socket takes nothing else of the room
+ * until that message comes again, which it won't, or the room is joined anew.
+ */
+export function rested(outbox: Outbox, roomId: string): { outbox: Outbox; barred: boolean } {
+  const failed = outbox.resting.get(roomId);
+  const resting = new Map(outbox.resting);
   resting.delete(roomId);
-  return { ...outbox, resting };
+  const barred = failed !== undefined && find(outbox, failed)?.state.kind !== "queued";
+  return { outbox: { ...outbox, resting }, barred };
 }
 
 /** A refused message is tried again, because somebody wants it. */
 export function tryAgain(outbox: Outbox, messageId: string): Outbox {
-  return find(outbox, messageId)?.state.kind === "refused" ? put(outbox, messageId, { kind: "queued" }) : outbox;
+  return find(outbox, messageId)?.state.kind === "refused"
+    ? put(outbox, messageId, { kind: "queued" })
+    : outbox;
 }
