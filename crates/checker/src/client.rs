@@ -4,6 +4,7 @@
 mod device;
 mod hearing;
 pub mod outbox;
+mod pages;
 mod turns;
 mod view;
 mod wire;

@@ -1,15 +1,16 @@
 //! One device of a user: its socket, its rooms, and when it does what.
 
-use std::{collections::BTreeMap, future::pending, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::pending, sync::Arc};
 
-use common::{MessageId, RoomId, Seq, event::Event, token::Actor};
-use db_api::{Call, DbApi, types::Events};
+use common::{MessageId, RoomId, Seq, token::Actor};
+use db_api::DbApi;
 use parking_lot::Mutex;
 use service::CancellationToken;
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     Connect,
+    pages::Page,
     view::{RoomView, Standing},
     wire::Wire,
 };
@@ -49,10 +50,8 @@ pub struct Device {
     pub deaf_until: Instant,
     pub references: u64,
     pages: mpsc::UnboundedReceiver<Page>,
-    fetched: mpsc::UnboundedSender<Page>,
+    pub(super) fetched: mpsc::UnboundedSender<Page>,
 }
-
-type Page = (RoomId, Option<Vec<Event>>);
 
 /// What a device is made of.
 pub struct Parts {
@@ -231,35 +230,6 @@ impl Device {
     pub fn reference(&mut self) -> String {
         self.references += 1;
         self.references.to_string()
-    }
-
-    /// Reads what lies before a truncated catch-up, over HTTP.
-    fn fetch(&mut self, room: RoomId) {
-        let Some(view) = self.rooms.get_mut(&room) else { return };
-        view.fetch_at = None;
-        if view.fetching || !view.has_gap() {
-            return;
-        }
-        view.fetching = true;
-        let request = Events {
-            room_id: room,
-            after: view.head(),
-            limit: common::limits::EVENTS_MAX,
-        };
-        let (api, fetched, call) = (self.api.clone(), self.fetched.clone(), Call::of(self.actor.clone()));
-        tokio::spawn(async move {
-            let page = api.events(call, request).await;
-            let _ = fetched.send((room, page.ok().map(|page| page.value.items)));
-        });
-    }
-
-    fn page(&mut self, room: RoomId, page: Option<Vec<Event>>) {
-        let Some(view) = self.rooms.get_mut(&room) else { return };
-        view.fetching = false;
-        page.iter().flatten().for_each(|event| view.event(event));
-        if view.has_gap() {
-            view.fetch_at = Some(Instant::now() + Duration::from_millis(200));
-        }
     }
 
     fn report(&self) {
