@@ -1,5 +1,8 @@
 // The socket to a gateway: opened again when it is lost, with full jitter, so that many clients don't come back at once.
 
+import { jittered } from "../../packages/chat-client/src/backoff";
+import { PATIENCE_MS, PING_MS } from "../../packages/chat-client/src/limits";
+
 export interface Frame {
   type: string;
   ref?: string;
@@ -18,12 +21,6 @@ export interface Handlers {
   /** `ended`: the session is over, and no other socket is tried. */
   lost(ended: boolean): void;
 }
-
-const FIRST_WAIT_MS = 250;
-const LONGEST_WAIT_MS = 10_000;
-/** Says that the line is dead earlier than the system would. */
-const PING_MS = 15_000;
-const PATIENCE_MS = 10_000;
 
 export class ChatSocket {
   private ws: WebSocket | undefined;
@@ -132,7 +129,6 @@ export class ChatSocket {
   }
 
   private again(): void {
-    const longest = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.tries++);
-    this.timer = setTimeout(() => void this.start(), Math.random() * longest);
+    this.timer = setTimeout(() => void this.start(), jittered(++this.tries, Math.random));
   }
 }

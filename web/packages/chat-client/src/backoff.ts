@@ -6,8 +6,3 @@ import { FIRST_WAIT_MS, LONGEST_WAIT_MS } from "./limits.ts";
 export function jittered(failures: number, random: () => number): number {
   return random() * Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.max(0, failures - 1));
 }
-
-/** A wait that was told, spread over half of it to both sides. */
-export function spread(toldMs: number, random: () => number): number {
-  return toldMs * (0.5 + random());
-}

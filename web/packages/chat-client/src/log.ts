@@ -24,10 +24,6 @@ export function startLog(logId: string, head: number): RoomLog {
   return { logId, from: head + 1, head, seen: head, held: new Map(), messages: [], changes: [] };
 }
 
-export function hasOlder(log: RoomLog): boolean {
-  return log.from > 1;
-}
-
 /** The places that are missing below the next held one, if any are. */
 export function hole(log: RoomLog): { after: number; to: number } | undefined {
   if (log.head >= log.seen) return undefined;

@@ -3,26 +3,12 @@
 import type { components } from "./api-types.ts";
 
 type Schemas = components["schemas"];
-export type Room = Schemas["Room"];
-export type Message = Schemas["Message"];
-export type Member = Schemas["Member"];
-export type User = Schemas["User"];
-export type Session = Schemas["Session"];
 export type Envelope = Schemas["Envelope"];
 export type Presence = Schemas["Presence"];
-export type Credentials = Schemas["RegisterBody"] & Schemas["LoginBody"];
-export type ProblemBody = Schemas["Problem"];
-export type EventPage = Schemas["EventPage"];
-export type ReadMarker = Schemas["ReadMarker"];
 
 /** One place of a room's log. */
 export type DurableEvent = Schemas["Event"];
 export type EventOf<T extends DurableEvent["type"]> = Extract<DurableEvent, { type: T }>;
-
-export interface Page<T> {
-  items: T[];
-  nextCursor?: string | null;
-}
 
 export interface Limits {
   frameBytes: number;
@@ -35,15 +21,6 @@ export interface Limits {
   sendBurst: number;
 }
 
-export interface Welcome {
-  type: "welcome";
-  wsId: string;
-  userId: string;
-  sessionId: string;
-  expiresAt: string;
-  heartbeatSeconds: number;
-  limits: Limits;
-}
 export interface Joined {
   type: "joined";
   roomId: string;
