@@ -25,17 +25,21 @@ pub enum Wrote {
     },
 }
 
+/// A room is heard from here on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Joined {
+    pub reference: String,
+    pub room: RoomId,
+    pub head: Seq,
+    pub log: LogId,
+    pub events: Vec<Event>,
+    pub truncated: bool,
+}
+
 /// What a client received on a socket.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Got {
-    Joined {
-        reference: String,
-        room: RoomId,
-        head: Seq,
-        log: LogId,
-        events: Vec<Event>,
-        truncated: bool,
-    },
+    Joined(Joined),
     Event(Box<Event>),
     Ack {
         reference: String,

@@ -107,8 +107,8 @@ fn first_written(device: &DeviceHistory, socket: &SocketHistory) -> BTreeMap<Roo
                 }
                 Entry::Got(Got::Ack { room, message, .. }) => drop(known.insert((*room, *message))),
                 Entry::Got(Got::Event(event)) => known.extend(own(event, device.user)),
-                Entry::Got(Got::Joined { events, .. }) => {
-                    known.extend(events.iter().filter_map(|event| own(event, device.user)));
+                Entry::Got(Got::Joined(joined)) => {
+                    known.extend(joined.events.iter().filter_map(|event| own(event, device.user)));
                 }
                 _ => {}
             }

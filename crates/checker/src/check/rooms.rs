@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use common::{LogId, RoomId, Seq, event::Event};
+use common::{Seq, event::Event};
 
 use super::{
     Rule,
     sockets::{OpenJoin, OpenSend, Pass},
     times_sent,
 };
-use crate::history::agree;
+use crate::history::{Joined, agree};
 
 /// What a socket may hear of a room.
 pub enum Room {
@@ -28,16 +28,8 @@ pub struct Live {
     acked: BTreeSet<Seq>,
 }
 
-pub struct Joined<'a> {
-    pub room: RoomId,
-    pub head: Seq,
-    pub log: LogId,
-    pub events: &'a [Event],
-    pub truncated: bool,
-}
-
 impl Pass<'_> {
-    pub fn joined(&mut self, asked: Option<OpenJoin>, joined: &Joined<'_>) {
+    pub fn joined(&mut self, asked: Option<OpenJoin>, joined: &Joined) {
         if let Some(asked) = asked {
             self.caught_up(&asked, joined);
             if joined.head < asked.known {
@@ -62,7 +54,7 @@ impl Pass<'_> {
     }
 
     /// The events lead from the place asked to the head; of a truncated one, from anywhere above it, or there are none.
-    fn caught_up(&mut self, asked: &OpenJoin, joined: &Joined<'_>) {
+    fn caught_up(&mut self, asked: &OpenJoin, joined: &Joined) {
         let seqs: Vec<u64> = joined.events.iter().map(|event| event.seq().get()).collect();
         let head = joined.head.get();
         let unknown =

@@ -111,24 +111,10 @@ impl Pass<'_> {
 
     fn got(&mut self, got: &Got) {
         match got {
-            Got::Joined {
-                reference,
-                room,
-                head,
-                log,
-                events,
-                truncated,
-            } => {
-                let asked = self.joins.remove(&(reference.clone(), *room));
+            Got::Joined(joined) => {
                 // What was left before its turn, or asked again, may be answered or not.
-                let joined = super::rooms::Joined {
-                    room: *room,
-                    head: *head,
-                    log: *log,
-                    events,
-                    truncated: *truncated,
-                };
-                self.joined(asked, &joined);
+                let asked = self.joins.remove(&(joined.reference.clone(), joined.room));
+                self.joined(asked, joined);
             }
             Got::Event(event) => self.event(event),
             Got::Ack {

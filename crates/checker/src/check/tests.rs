@@ -11,7 +11,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::*;
-use crate::history::{DeviceHistory, Ended, Got, Held, Posted, Read, RoomLog, SocketHistory, View};
+use crate::history::{DeviceHistory, Ended, Got, Held, Joined, Posted, Read, RoomLog, SocketHistory, View};
 
 const ROOM: RoomId = RoomId(Uuid::from_u128(1));
 const LOG: LogId = LogId(Uuid::from_u128(2));
@@ -81,14 +81,14 @@ fn joined(head: u64) -> [Entry; 2] {
         after: None,
         log: None,
     };
-    let joined = Got::Joined {
+    let joined = Got::Joined(Joined {
         reference: "join".into(),
         room: ROOM,
         head: seq(head),
         log: LOG,
         events: Vec::new(),
         truncated: false,
-    };
+    });
     [Entry::Wrote(join), Entry::Got(joined)]
 }
 
@@ -250,8 +250,8 @@ fn frames() {
 #[test]
 fn joins() {
     let wrong = found_on(|entries| {
-        if let Entry::Got(Got::Joined { events, .. }) = &mut entries[1].1 {
-            events.push(message(2, 20, BOB));
+        if let Entry::Got(Got::Joined(joined)) = &mut entries[1].1 {
+            joined.events.push(message(2, 20, BOB));
         }
     });
     assert!(wrong.contains(&Rule::CatchUp), "{wrong:?}");

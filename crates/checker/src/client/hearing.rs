@@ -5,7 +5,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{Device, view::Standing};
-use crate::history::{Entry, Got};
+use crate::history::{Entry, Got, Joined};
 
 fn read<T: serde::de::DeserializeOwned>(frame: &Value, field: &str) -> Option<T> {
     T::deserialize(frame.get(field)?).ok()
@@ -15,14 +15,14 @@ fn read<T: serde::de::DeserializeOwned>(frame: &Value, field: &str) -> Option<T>
 fn parse(frame: &Value) -> Option<Got> {
     let reference = || read::<String>(frame, "ref").unwrap_or_default();
     match frame["type"].as_str()? {
-        "joined" => Some(Got::Joined {
+        "joined" => Some(Got::Joined(Joined {
             reference: reference(),
             room: read(frame, "roomId")?,
             head: read(frame, "headSeq")?,
             log: read(frame, "logId")?,
             events: read(frame, "events")?,
             truncated: read(frame, "truncated")?,
-        }),
+        })),
         "ack" => Some(Got::Ack {
             reference: reference(),
             room: read(frame, "roomId")?,
@@ -55,14 +55,7 @@ impl Device {
         let Some(got) = parse(&frame) else { return };
         self.record(Entry::Got(got.clone()));
         match got {
-            Got::Joined {
-                reference,
-                room,
-                head,
-                log,
-                events,
-                truncated,
-            } => self.joined(&reference, room, head, log, &events, truncated),
+            Got::Joined(joined) => self.joined(&joined),
             Got::Event(event) => self.event(&event),
             Got::Ack {
                 reference,
@@ -75,17 +68,11 @@ impl Device {
         }
     }
 
-    fn joined(
-        &mut self,
-        reference: &str,
-        room: RoomId,
-        head: Seq,
-        log: common::LogId,
-        events: &[Event],
-        truncated: bool,
-    ) {
+    fn joined(&mut self, joined: &Joined) {
         let wait = self.chance.millis(0..50);
-        let Some(view) = self.rooms.get_mut(&room) else { return };
+        let Some(view) = self.rooms.get_mut(&joined.room) else {
+            return;
+        };
         let Standing::Joining {
             reference: asked,
             resumes,
@@ -93,17 +80,17 @@ impl Device {
         else {
             return;
         };
-        if asked != reference {
+        if *asked != joined.reference {
             return;
         }
-        if !resumes || (truncated && events.is_empty()) {
-            view.begin(head, log);
+        if !resumes || (joined.truncated && joined.events.is_empty()) {
+            view.begin(joined.head, joined.log);
         } else if view.resumes_from().is_none() {
-            view.begin(Seq::ZERO, log);
+            view.begin(Seq::ZERO, joined.log);
         }
         view.standing = Standing::In;
-        events.iter().for_each(|event| view.event(event));
-        if truncated && view.has_gap() {
+        joined.events.iter().for_each(|event| view.event(event));
+        if joined.truncated && view.has_gap() {
             view.fetch_at = Some(Instant::now() + wait);
         }
     }
