@@ -2,9 +2,10 @@
 
 mod turns;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::collections::BTreeMap;
 
 use anyhow::{Context, ensure};
+use local_servers::{TempDir, scratch};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::Runtime;
 
@@ -54,19 +55,10 @@ pub struct Results {
     pub single: Vec<(f64, f64)>,
 }
 
-/// A folder that goes when we do.
-struct Scratch(PathBuf);
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 struct Bench {
     scale: Scale,
     runtime: Runtime,
-    folder: Scratch,
+    folder: TempDir,
     ours: Ours,
     started: usize,
 }
@@ -77,11 +69,10 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let scale = if options.quick { Scale::QUICK } else { Scale::FULL };
     let rounds = if options.quick { 1 } else { options.rounds };
     many_files(scale.idle)?;
-    let folder = Scratch(std::env::temp_dir().join(format!("chat-bench-{}", std::process::id())));
-    std::fs::create_dir_all(&folder.0)?;
+    let folder = scratch("bench")?;
     let runtime = Runtime::new()?;
     eprintln!("starting the stack; {} people register", scale.people);
-    let ours = Ours::start(&folder.0.join("ours"), &runtime, scale.people)?;
+    let ours = Ours::start(&folder.path().join("ours"), &runtime, scale.people)?;
     let mut bench = Bench {
         scale,
         runtime,

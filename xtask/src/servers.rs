@@ -1,46 +1,21 @@
 //! One Postgres and one Redis for the tests that need them, gone when they are over.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::process::Command;
 
-use local_servers::{Postgres, Redis};
-
-/// A folder that is removed with its content.
-pub struct Scratch(PathBuf);
-
-impl Scratch {
-    pub fn new(name: &str) -> anyhow::Result<Self> {
-        let path = env::temp_dir().join(format!("chat-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path)?;
-        Ok(Self(path))
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use local_servers::{Postgres, Redis, TempDir, scratch};
 
 pub struct Servers {
     postgres: Postgres,
     redis: Redis,
     // Behind the servers, as fields are dropped in this order.
-    _scratch: Scratch,
+    _scratch: TempDir,
 }
 
 impl Servers {
     /// # Errors
     /// When one of them is not installed or does not start.
     pub fn start(name: &str) -> anyhow::Result<Self> {
-        let scratch = Scratch::new(name)?;
+        let scratch = scratch(name)?;
         Ok(Self {
             postgres: Postgres::start(&scratch.path().join("postgres"))?,
             redis: Redis::start(&scratch.path().join("redis"))?,

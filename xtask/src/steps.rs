@@ -3,12 +3,12 @@
 use std::{env, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, ensure};
-use local_servers::bound;
+use local_servers::{bound, scratch};
 
 use crate::{
     dependencies, licences,
     run::{Ended, program, root, step},
-    servers::{Scratch, Servers},
+    servers::Servers,
     tally, wasm,
 };
 
@@ -127,7 +127,7 @@ fn framing() -> anyhow::Result<[Ended; 2]> {
 
 /// The suites in `e2e` against a stack of their own.
 fn end_to_end(topology: &str) -> anyhow::Result<Vec<Ended>> {
-    let scratch = Scratch::new(topology)?;
+    let scratch = scratch(topology)?;
     let stack = env::current_exe()?.with_file_name("stack");
     // Not detached: who interrupts the tests ends it too.
     let mut running = bound(&stack, "TERM")

@@ -22,7 +22,7 @@ const FAN_OUT_PEERS: [(Who, Kind); 3] = [
 impl Bench {
     fn peer(&mut self, kind: Kind) -> anyhow::Result<Peer> {
         self.started += 1;
-        Peer::start(kind, &self.folder.0.join(format!("peer-{}", self.started)))
+        Peer::start(kind, &self.folder.path().join(format!("peer-{}", self.started)))
     }
 
     fn own_processes(&self) -> anyhow::Result<Processes> {

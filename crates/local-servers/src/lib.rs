@@ -6,12 +6,14 @@ mod postgres;
 mod process;
 mod programs;
 mod redis;
+mod scratch;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 pub use postgres::Postgres;
 pub use process::{bound, is_alive, stop};
 pub use redis::Redis;
+pub use scratch::{TempDir, scratch};
 
 /// 256 random bits that are safe in a URL and in a file.
 pub fn secret() -> String {

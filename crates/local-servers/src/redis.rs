@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{Read, Write},
-    net::TcpStream,
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     os::unix::{fs::PermissionsExt, process::CommandExt},
     path::{Path, PathBuf},
     process::{Child, Stdio},
@@ -24,6 +24,7 @@ const STOP: Duration = Duration::from_secs(5);
 pub struct Redis {
     child: Child,
     place: Place,
+    password: String,
     url: String,
 }
 
@@ -41,6 +42,22 @@ impl Redis {
     /// # Errors
     /// When there is no program, or the server doesn't come up; with its last words.
     pub fn start(folder: &Path) -> anyhow::Result<Self> {
+        Self::start_with(folder, secret(), "")
+    }
+
+    /// Starts two with one password, each of which may be made the other's replica.
+    ///
+    /// # Errors
+    /// As [`Redis::start`].
+    pub fn start_pair(folder: &Path) -> anyhow::Result<[Self; 2]> {
+        let password = secret();
+        // Who becomes a replica is given its copy at once, not after the five seconds in which others might come too.
+        let settings = format!("masterauth {password}\nrepl-diskless-sync-delay 0\n");
+        let start = |name: &str| Self::start_with(&folder.join(name), password.clone(), &settings);
+        Ok([start("redis-0")?, start("redis-1")?])
+    }
+
+    fn start_with(folder: &Path, password: String, more: &str) -> anyhow::Result<Self> {
         let program = std::env::var_os("CHAT_REDIS_SERVER")
             .map(PathBuf::from)
             .or_else(|| on_path("redis-server"));
@@ -48,10 +65,10 @@ impl Redis {
             anyhow!("there is no redis-server on this machine; as root: apt-get install redis-server")
         })?;
         fs::create_dir_all(folder)?;
-        let (port, password) = (free_port()?, secret());
+        let port = free_port()?;
         let (config, log) = (folder.join("redis.conf"), folder.join("redis.log"));
         let settings = format!(
-            "port {port}\nbind 127.0.0.1\nrequirepass {password}\nsave \"\"\nappendonly no\ndir {}\n",
+            "port {port}\nbind 127.0.0.1\nrequirepass {password}\nsave \"\"\nappendonly no\ndir {}\n{more}",
             folder.canonicalize()?.display()
         );
         fs::write(&config, settings)?;
@@ -66,6 +83,7 @@ impl Redis {
             child: place.launch()?,
             place,
             url: format!("redis://:{password}@127.0.0.1:{port}"),
+            password,
         })
     }
 
@@ -83,6 +101,14 @@ impl Redis {
 
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.place.port).into()
     }
 
     pub fn pid(&self) -> u32 {

@@ -7,30 +7,27 @@ use std::{
     fs,
     io::{self, Read, Write},
     net::{TcpListener, TcpStream},
-    path::PathBuf,
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
-use local_servers::is_alive;
+use local_servers::{TempDir, is_alive, scratch};
 use rustix::process::{Pid, Signal, kill_process};
 use stack::Endpoints;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A folder for one stack, which is removed with its content.
-struct Data(PathBuf);
+/// A folder for one stack.
+struct Data(TempDir);
 
 impl Data {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("chat-life-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
+        Self(scratch(&format!("life-{name}")).unwrap())
     }
 
     fn command(&self, word: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stack"));
-        command.arg(word).arg("--data").arg(&self.0);
+        command.arg(word).arg("--data").arg(self.0.path());
         command
     }
 
@@ -53,15 +50,9 @@ impl Data {
             assert_eq!(running.child.try_wait().unwrap(), None, "it ended at once");
             std::thread::sleep(Duration::from_millis(20));
             let mine = |at: &Endpoints| at.pids["stack"] == [running.child.id()];
-            running.endpoints = Endpoints::read(&self.0).ok().filter(mine);
+            running.endpoints = Endpoints::read(self.0.path()).ok().filter(mine);
         }
         running
-    }
-}
-
-impl Drop for Data {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -137,7 +128,7 @@ fn lives_on(topology: &str) {
     assert_eq!(first.ask("POST", "/auth/register", ADA), 201);
     // As Ctrl-C does.
     assert_eq!(first.end(Signal::INT), Some(0));
-    assert!(Endpoints::read(&data.0).is_err());
+    assert!(Endpoints::read(data.0.path()).is_err());
 
     let mut second = data.up(topology);
     assert_eq!(second.ask("POST", "/auth/login", ADA), 200, "data survive a stop");
@@ -172,7 +163,7 @@ fn a_process_that_is_killed_comes_back_on_its_port() {
             assert!(since.elapsed() < PATIENCE, "{name}: {what}");
             std::thread::sleep(Duration::from_millis(50));
         };
-        while Endpoints::read(&data.0).map_or(true, |at| at.pids[name] == [old]) {
+        while Endpoints::read(data.0.path()).map_or(true, |at| at.pids[name] == [old]) {
             patient("was not started again");
         }
         while running.ask("POST", "/auth/login", ADA) != 200 {
@@ -186,7 +177,7 @@ fn a_process_that_is_killed_comes_back_on_its_port() {
 fn a_second_one_says_so_and_touches_nothing() {
     let data = Data::new("twice");
     let first = data.up("single");
-    let before = fs::read_to_string(data.0.join("endpoints.json")).unwrap();
+    let before = fs::read_to_string(data.0.path().join("endpoints.json")).unwrap();
     for more in [&["--port", "0"][..], &["--port", "0", "--detach"]] {
         let second = data.run("up", more);
         assert!(!second.status.success());
@@ -196,7 +187,10 @@ fn a_second_one_says_so_and_touches_nothing() {
             "{words}"
         );
     }
-    assert_eq!(fs::read_to_string(data.0.join("endpoints.json")).unwrap(), before);
+    assert_eq!(
+        fs::read_to_string(data.0.path().join("endpoints.json")).unwrap(),
+        before
+    );
     assert_eq!(first.ask("GET", "/api/health", ""), 200);
 }
 
@@ -216,7 +210,7 @@ fn a_port_that_is_taken_and_a_redis_that_is_away_are_told() {
             .status
             .success()
     );
-    let words = fs::read_to_string(data.0.join("logs/up.log")).unwrap();
+    let words = fs::read_to_string(data.0.path().join("logs/up.log")).unwrap();
     assert!(words.contains("Redis does not answer"), "{words}");
     assert!(data.run("down", &[]).status.success());
 }
@@ -234,7 +228,7 @@ fn down_stops_only_what_runs_there() {
 fn detached_it_returns_when_it_is_ready() {
     let data = Data::new("detached");
     let up = data.run("up", &["--port", "0", "--detach", "--gateways", "3"]);
-    let at = Endpoints::read(&data.0).unwrap();
+    let at = Endpoints::read(data.0.path()).unwrap();
     assert_eq!(String::from_utf8(up.stdout).unwrap(), format!("ready {}\n", at.web));
     assert_eq!(at.ws.len(), 3);
     let down = data.run("down", &[]);

@@ -8,7 +8,6 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::Context;
 use parking_lot::Mutex;
 use service::CancellationToken;
 use tokio::net::{TcpListener, TcpStream};
@@ -133,13 +132,4 @@ fn holds(pid: u32, socket: &Path) -> bool {
     let open = fs::read_dir(format!("/proc/{pid}/fd"));
     let mut open = open.into_iter().flatten().flatten();
     open.any(|file| fs::read_link(file.path()).is_ok_and(|link| link == socket))
-}
-
-/// The address in a URL of the loopback.
-///
-/// # Errors
-/// When there is none.
-pub fn address_of(url: &str) -> anyhow::Result<SocketAddr> {
-    let address = url.rsplit('@').next().unwrap_or(url).trim_end_matches('/');
-    address.parse().with_context(|| format!("{address} is no address"))
 }

@@ -10,11 +10,8 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::proxy::address_of;
-
 pub struct Pair {
     servers: [Redis; 2],
-    pub password: String,
     /// Which one counts.
     present: Mutex<usize>,
 }
@@ -27,32 +24,20 @@ const LOOK: Duration = Duration::from_millis(50);
 impl Pair {
     /// # Errors
     /// When there is no Redis to start.
-    pub async fn start(folder: &Path) -> anyhow::Result<Self> {
-        let servers = [
-            Redis::start(&folder.join("redis-0"))?,
-            Redis::start(&folder.join("redis-1"))?,
-        ];
-        let secret = |url: &str| Some(url.split_once("redis://:")?.1.split_once('@')?.0.to_owned());
-        let password = secret(servers[0].url()).context("the first Redis has no password")?;
-        let own = secret(servers[1].url()).context("the second Redis has no password")?;
-        let pair = Self {
-            servers,
-            password: password.clone(),
+    pub fn start(folder: &Path) -> anyhow::Result<Self> {
+        Ok(Self {
+            servers: Redis::start_pair(folder)?,
             present: Mutex::new(0),
-        };
-        ask(pair.address(1)?, &own, &[&format!("CONFIG SET requirepass {password}")]).await?;
-        for number in [0, 1] {
-            let copying = [
-                format!("CONFIG SET masterauth {password}"),
-                "CONFIG SET repl-diskless-sync-delay 0".to_owned(),
-            ];
-            pair.ask(number, &copying.each_ref().map(String::as_str)).await?;
-        }
-        Ok(pair)
+        })
     }
 
-    pub fn address(&self, number: usize) -> anyhow::Result<SocketAddr> {
-        address_of(self.servers[number].url())
+    /// Of both.
+    pub fn password(&self) -> &str {
+        self.servers[0].password()
+    }
+
+    pub fn address(&self, number: usize) -> SocketAddr {
+        self.servers[number].address()
     }
 
     /// The process of the one that counts.
@@ -61,7 +46,7 @@ impl Pair {
     }
 
     async fn ask(&self, number: usize, commands: &[&str]) -> anyhow::Result<String> {
-        ask(self.address(number)?, &self.password, commands).await
+        ask(self.address(number), self.password(), commands).await
     }
 
     pub async fn flush(&self) -> anyhow::Result<()> {
@@ -77,7 +62,7 @@ impl Pair {
     pub async fn copy(&self) -> anyhow::Result<SocketAddr> {
         let present = *self.present.lock();
         let other = 1 - present;
-        let port = self.address(present)?.port();
+        let port = self.address(present).port();
         self.ask(other, &[&format!("REPLICAOF 127.0.0.1 {port}")]).await?;
         let mut complete = false;
         for _ in 0..LOOKS {
@@ -92,7 +77,7 @@ impl Pair {
         }
         self.ask(other, &["REPLICAOF NO ONE"]).await?;
         ensure!(complete, "the second Redis did not become a copy of the first");
-        self.address(other)
+        Ok(self.address(other))
     }
 
     /// The copy counts now.

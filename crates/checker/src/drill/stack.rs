@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
+use local_servers::{TempDir, scratch};
 use serde::Deserialize;
 use tokio::runtime::Runtime;
 
@@ -40,11 +41,12 @@ impl Endpoints {
 pub struct Drilled {
     running: Child,
     stack: PathBuf,
-    folder: PathBuf,
     pub redis: Pair,
     pub proxy: Proxy,
     /// Carries what goes to Redis.
     _carrier: Runtime,
+    // Behind what runs in it, as fields are dropped in this order.
+    folder: TempDir,
 }
 
 const START: Duration = Duration::from_secs(120);
@@ -57,23 +59,22 @@ impl Drilled {
     /// When the stack does not come up.
     pub fn start() -> anyhow::Result<Self> {
         let stack = env::current_exe()?.with_file_name("stack");
-        let folder = env::temp_dir().join(format!("chat-drill-{}", std::process::id()));
-        fs::create_dir_all(&folder)?;
+        let folder = scratch("drill")?;
         let carrier = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()?;
-        let redis = carrier.block_on(Pair::start(&folder))?;
-        let at = folder.clone();
+        let redis = Pair::start(folder.path())?;
+        let at = folder.path().to_owned();
         let pids = move || Endpoints::read(&at).map_or_else(|_| Vec::new(), |endpoints| endpoints.family(""));
-        let proxy = carrier.block_on(Proxy::start(redis.address(0)?, pids))?;
-        let words = fs::File::create(folder.join("up.log"))?;
+        let proxy = carrier.block_on(Proxy::start(redis.address(0), pids))?;
+        let words = fs::File::create(folder.path().join("up.log"))?;
         let running = local_servers::bound(&stack, "TERM")
             .args(["up", "--port", "0", "--topology", "split"])
             .args(["--gateways", GATEWAYS, "--db-cores", DB_CORES])
-            .args(["--redis", &format!("redis://:{}@{}", redis.password, proxy.address)])
+            .args(["--redis", &format!("redis://:{}@{}", redis.password(), proxy.address)])
             .arg("--data")
-            .arg(&folder)
+            .arg(folder.path())
             .stdin(Stdio::null())
             .stdout(words.try_clone()?)
             .stderr(words)
@@ -94,7 +95,7 @@ impl Drilled {
     fn ready(&mut self) -> anyhow::Result<()> {
         let until = Instant::now() + START;
         while self.endpoints().is_err() {
-            let words = || fs::read_to_string(self.folder.join("up.log")).unwrap_or_default();
+            let words = || fs::read_to_string(self.folder.path().join("up.log")).unwrap_or_default();
             ensure!(
                 self.running.try_wait()?.is_none(),
                 "the stack did not start: {}",
@@ -113,15 +114,14 @@ impl Drilled {
     /// # Errors
     /// While the stack is not up.
     pub fn endpoints(&self) -> anyhow::Result<Endpoints> {
-        Endpoints::read(&self.folder)
+        Endpoints::read(self.folder.path())
     }
 }
 
 impl Drop for Drilled {
     fn drop(&mut self) {
         let mut down = Command::new(&self.stack);
-        let _ = down.args(["down", "--data"]).arg(&self.folder).status();
+        let _ = down.args(["down", "--data"]).arg(self.folder.path()).status();
         let _ = self.running.wait();
-        let _ = fs::remove_dir_all(&self.folder);
     }
 }

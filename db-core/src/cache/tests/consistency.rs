@@ -12,7 +12,7 @@ use std::{
 };
 
 use common::UserId;
-use local_servers::Redis;
+use local_servers::{Redis, scratch};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use service::Metrics;
 use sqlx::{PgPool, postgres::PgPoolOptions};
@@ -78,16 +78,8 @@ impl World {
         sqlx::query(make).execute(&leader).await.unwrap();
         let fill = "insert into register select place, 1 from generate_series(0, $1) place";
         sqlx::query(fill).bind(ENTRIES as i32).execute(&leader).await.unwrap();
-        let servers = ["primary", "replica"].map(|name| Redis::start(&folder.join(name)).unwrap());
-        let primary = servers[0].url().to_owned();
-        let password = primary.split([':', '@']).nth(2).unwrap();
-        // One password, as either may be whom a way leads to.
-        command(servers[1].url(), &["CONFIG", "SET", "requirepass", password]).await;
-        let at = |server: &Redis| address(server.url()).to_string();
-        let replica = primary.replace(&at(&servers[0]), &at(&servers[1]));
-        for url in [&primary, &replica] {
-            command(url, &["CONFIG", "SET", "masterauth", password]).await;
-        }
+        let servers = Redis::start_pair(folder).unwrap();
+        let [primary, replica] = servers.each_ref().map(|server| server.url().to_owned());
         follow(&replica, &primary).await;
         let mut nodes = Vec::new();
         for _ in 0..NODES {
@@ -209,8 +201,8 @@ async fn busy(world: Arc<World>, node: usize, mut chance: StdRng) {
 
 /// Keeps all nodes busy while something happens to them.
 async fn under_load<F: Future<Output = ()>>(name: &str, seed: u64, happens: impl FnOnce(Arc<World>, StdRng) -> F) {
-    let folder = std::env::temp_dir().join(format!("chat-cache-{}", service::minted::id()));
-    let world = World::new(&folder).await;
+    let folder = scratch("cache").unwrap();
+    let world = World::new(folder.path()).await;
     let mut tasks = JoinSet::new();
     for worker in 0..NODES * 4 {
         let chance = StdRng::seed_from_u64(seed.wrapping_mul(1_000).wrapping_add(worker as u64));
@@ -227,8 +219,6 @@ async fn under_load<F: Future<Output = ()>>(name: &str, seed: u64, happens: impl
         .iter()
         .map(|register| register.acked.load(Ordering::SeqCst));
     assert!(acked.all(|acked| acked > 1), "writes were acknowledged");
-    drop(world);
-    let _ = std::fs::remove_dir_all(folder);
 }
 
 const A_WHILE: Duration = Duration::from_millis(700);
