@@ -12,7 +12,7 @@ use common::{
     service_token::{Service, ServiceKey},
     text::{Password, Username},
 };
-use db_api::{Call, DbApi, types::*};
+use db_api::{Call, DbApi, Refusal, types::*};
 use db_api_suite::actions::*;
 use db_client::DbClient;
 use db_core::{Core, Parts, Registration, Store, StoreError, http};
@@ -154,4 +154,40 @@ async fn a_database_that_is_locked_up_is_unavailable_in_time_and_then_goes_on() 
         "{again:?}"
     );
     assert_eq!(log(&*db, &ada, here.id).await.len(), 2);
+}
+
+/// One draft that the database can't take makes each be tried by itself. Behind one that is refused nothing of its sender
+/// is: should that answer be lost, it comes again, may then be let in, and would stand behind what was written after it.
+#[tokio::test]
+async fn of_a_batch_that_is_done_singly_nothing_is_tried_behind_a_refused_draft() {
+    let url = fresh_database().await;
+    let db = core_on(&url, Arc::new(MemoryBus::new())).await;
+    let (ada, bob) = (person(&*db, "ada").await, person(&*db, "bob").await);
+    let here = room(&*db, &ada, &[&bob]).await.id;
+    let mut database = PgConnection::connect(&url).await.unwrap();
+    let poison = "create function poison() returns trigger language plpgsql as $$ begin \
+                  if new.content->>'message' = 'poison' then raise exception 'poison'; end if; return new; end $$; \
+                  create trigger poison before insert on events for each row execute function poison()";
+    sqlx::raw_sql(poison).execute(&mut database).await.unwrap();
+    let refused = Draft {
+        reply_to: Some(fresh_message()),
+        ..draft(&ada, here, fresh_message())
+    };
+    let behind = draft(&ada, here, fresh_message());
+    let poison = Draft {
+        content: said("poison"),
+        ..draft(&bob, here, fresh_message())
+    };
+    let outcomes = append(&*db, vec![refused, behind.clone(), poison]).await;
+    let [
+        Outcome::Refused(Refusal::Invalid { .. }),
+        Outcome::Refused(Refusal::Unavailable { .. }),
+        Outcome::Refused(Refusal::Internal),
+    ] = &outcomes[..]
+    else {
+        panic!("{outcomes:?}")
+    };
+    assert_eq!(seqs(&log(&*db, &ada, here).await), [1]);
+    let again = append(&*db, vec![behind]).await;
+    assert!(matches!(again[..], [Outcome::Appended(_)]), "{again:?}");
 }
