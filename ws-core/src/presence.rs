@@ -1,5 +1,6 @@
-//! Presence (consistency rule 10). A gateway states its users in its lease, says on the topics of their rooms how they are,
-//! and remembers whom it has shown where, so that a survivor need only name the users of a gateway that died. Gateways
+//! Presence (consistency rule 10). A gateway states its users in its lease, and remembers whom it has shown where. How a
+//! user is, is said on the topics of the rooms that it joins; that this changed, to all gateways, as any of them may show
+//! it: also in rooms that it joined by another. So a survivor need only name the users of a gateway that died. Gateways
 //! that begin to hear a room call the roll there.
 //!
 //! All of it goes through the bus, also what this gateway says to its own sockets.
@@ -104,12 +105,17 @@ impl Attendance {
 
     /// The bus says how somebody is, to those in a room.
     pub fn heard(&self, rooms: &Rooms, room: RoomId, user: UserId, status: Presence) {
-        if self.local.lock().heard(user, status) {
-            self.changed.notify_one();
-        }
+        self.contradict(user, status);
         let Some(ears) = rooms.lively(room) else { return };
         if self.shown.lock().heard(room, user, status) {
             self.tell(&ears, user, status);
+        }
+    }
+
+    /// Who is here is known better here.
+    fn contradict(&self, user: UserId, status: Presence) {
+        if self.local.lock().heard(user, status) {
+            self.changed.notify_one();
         }
     }
 
@@ -128,9 +134,10 @@ impl Attendance {
         }
     }
 
-    /// The bus says how users are who were on a gateway that is gone.
+    /// The bus says how users are, wherever they are shown.
     pub fn heard_everywhere(&self, rooms: &Rooms, users: Whereabouts) {
         for (user, status) in users {
+            self.contradict(user, status);
             let shown_in = self.shown.lock().rooms_of(user);
             for room in shown_in {
                 self.heard(rooms, room, user, status);

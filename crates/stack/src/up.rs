@@ -145,10 +145,11 @@ async fn announce(endpoints: &Endpoints, folder: &Folder, stop: &CancellationTok
         }
         tokio::time::sleep(LOOK).await;
     }
-    endpoints.write(folder.path())?;
     if !has_cache_soon(endpoints, stop).await {
         progress("Redis does not answer: everything works, but more slowly, until it does");
     }
+    // Who waits for the file finds everything ready.
+    endpoints.write(folder.path())?;
     println!("ready {}", endpoints.web);
     std::io::stdout().flush()?;
     Ok(())

@@ -77,6 +77,13 @@ impl House {
 
     /// A socket of somebody, in the room.
     async fn enter(&self, user_id: UserId) -> Guest {
+        let guest = self.open(user_id);
+        self.join(&guest).await;
+        guest
+    }
+
+    /// A socket of somebody, in no room yet.
+    fn open(&self, user_id: UserId) -> Guest {
         let actor = Actor {
             user_id,
             session_id: SessionId(user_id.0),
@@ -87,14 +94,12 @@ impl House {
         let (ws, outbox) = (WsId(service::minted::id()), Arc::new(Outbox::default()));
         self.gateway.users.enter(ws, &actor, &outbox);
         self.gateway.attendance.set(user_id, ws, Presence::Online);
-        let guest = Guest {
+        Guest {
             user_id,
             actor,
             ws,
             outbox,
-        };
-        self.join(&guest).await;
-        guest
+        }
     }
 
     async fn join(&self, guest: &Guest) {

@@ -37,7 +37,8 @@ impl Here {
     }
 }
 
-/// What is to be said of a user, and where.
+/// What is to be said of a user: to all gateways, for the rooms in which they show it, and in the rooms it has joined here,
+/// as a word that was wrong may have made others forget those.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Statement {
     pub status: Presence,
@@ -148,7 +149,10 @@ impl Local {
         let news = here.said != Some(status);
         here.said = Some(status);
         let rooms = match here.sockets.is_empty() {
-            true => self.users.remove(&user)?.rooms,
+            true => {
+                self.users.remove(&user);
+                BTreeSet::new()
+            }
             false if news => here.rooms.clone(),
             false => BTreeSet::new(),
         };
@@ -220,7 +224,7 @@ mod tests {
         let later = now + limits::PRESENCE_LINGER;
         assert!(local.whereabouts(later).is_empty());
         assert_eq!(local.unsettled(later), [user()]);
-        assert_eq!(local.settle(user(), None, later), statement(Offline, &[1, 2]));
+        assert_eq!(local.settle(user(), None, later), statement(Offline, &[]));
         assert!(local.users.is_empty());
     }
 

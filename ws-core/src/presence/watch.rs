@@ -7,7 +7,7 @@ use bus::{Announcement, BusError, Topic, Whereabouts, announcement::Signal};
 use common::{UserId, limits, room::Presence};
 use tokio::time::Instant;
 
-use super::Attendance;
+use super::{Attendance, local::Statement};
 use crate::rooms::Rooms;
 
 /// What is due when, and what is not done yet.
@@ -80,6 +80,7 @@ impl Watch<'_> {
             }
         };
         self.renew_at = now + limits::PRESENCE_RENEWAL;
+        let mut news = Whereabouts::new();
         for user in unsettled {
             let elsewhere = present.get(&user).copied();
             let statement = {
@@ -90,13 +91,26 @@ impl Watch<'_> {
                 }
                 local.settle(user, elsewhere, now)
             };
-            for room in statement.iter().flat_map(|statement| &statement.rooms) {
-                if let Some(statement) = &statement {
-                    self.attendance.state(*room, user, statement.status);
-                }
+            let Some(Statement { status, rooms }) = statement else {
+                continue;
+            };
+            for room in rooms {
+                self.attendance.state(room, user, status);
             }
+            news.insert(user, status);
         }
+        self.say(&news);
         Ok(())
+    }
+
+    /// Says to all gateways how users are: each knows where it shows them.
+    fn say(&self, users: &Whereabouts) {
+        let users: Vec<_> = users.iter().map(|(user, status)| (*user, *status)).collect();
+        for users in users.chunks(limits::PRESENCE_PER_CALL) {
+            let users = users.iter().copied().collect();
+            let announcement = Announcement::signal(Topic::Gateways, Signal::Whereabouts { users });
+            self.attendance.publisher.offer(announcement);
+        }
     }
 
     async fn renew(&self, now: Instant, asked: &[UserId]) -> Result<Whereabouts, BusError> {
@@ -124,15 +138,8 @@ impl Watch<'_> {
         let users: Vec<UserId> = self.taken.keys().copied().collect();
         let present = self.present(&users).await?;
         self.taken.clear();
-        for users in users.chunks(limits::PRESENCE_PER_CALL) {
-            let status = |user: &UserId| (*user, present.get(user).copied().unwrap_or(Presence::Offline));
-            let signal = Signal::Whereabouts {
-                users: users.iter().map(status).collect(),
-            };
-            self.attendance
-                .publisher
-                .offer(Announcement::signal(Topic::Gateways, signal));
-        }
+        let status = |user: UserId| (user, present.get(&user).copied().unwrap_or(Presence::Offline));
+        self.say(&users.into_iter().map(status).collect());
         Ok(())
     }
 

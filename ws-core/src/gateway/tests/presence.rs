@@ -34,6 +34,49 @@ async fn who_joins_is_shown_and_sees_who_is_there() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_socket_that_joined_no_room_counts_where_others_of_its_user_have() {
+    let bus = MemoryBus::new();
+    let (one, two) = (House::on(&bus), House::on(&bus));
+    let (ada, bob) = (one.enter(user(1)).await, two.enter(user(2)).await);
+    let phone = one.open(user(2));
+    seconds(1.0).await;
+    assert_eq!(presence(&ada), [(user(2), Online)]);
+    two.gateway.attendance.set(user(2), bob.ws, Away);
+    seconds(2.0).await;
+    assert_eq!(presence(&ada), [], "the phone is online");
+    one.gateway.attendance.set(user(2), phone.ws, Away);
+    seconds(2.0).await;
+    assert_eq!(presence(&ada), [(user(2), Away)]);
+    one.gateway.attendance.set(user(2), phone.ws, Online);
+    seconds(2.0).await;
+    assert_eq!(presence(&ada), [(user(2), Online)]);
+}
+
+/// Whose lease still has the user when the other looks, is chance: none of the two may rely on the other to know the rooms.
+#[tokio::test(start_paused = true)]
+async fn the_last_gateway_that_somebody_leaves_says_so_where_another_showed_it() {
+    for lead in (0..=20).map(|step| f64::from(step) * 0.1 - 1.0) {
+        let bus = MemoryBus::new();
+        let (one, two) = (House::on(&bus), House::on(&bus));
+        let (ada, bob) = (one.enter(user(1)).await, two.enter(user(2)).await);
+        let phone = one.open(user(2));
+        seconds(1.0).await;
+        assert_eq!(presence(&ada), [(user(2), Online)]);
+        let leave = [(&two, &bob), (&one, &phone)];
+        let (first, second) = if lead < 0.0 { (0, 1) } else { (1, 0) };
+        leave[first].0.leave(leave[first].1);
+        seconds(lead.abs()).await;
+        leave[second].0.leave(leave[second].1);
+        seconds(limits::PRESENCE_LINGER.as_secs_f64() + 2.0).await;
+        assert_eq!(
+            presence(&ada),
+            [(user(2), Offline)],
+            "the phone left {lead:.1} s earlier"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_survivor_says_who_went_with_a_gateway_that_died() {
     let bus = MemoryBus::new();
     let (one, two, three) = (House::on(&bus), House::on(&bus), House::on(&bus));
