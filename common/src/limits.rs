@@ -215,6 +215,9 @@ pub const ROSTER_MEMBERS: usize = 500;
 pub const DATABASE_CONNECTIONS: u32 = 16;
 /// And besides, for what must be known in time.
 pub const WATCH_CONNECTIONS: u32 = 2;
+/// Where there are several servers, the leader is asked this often whether it still is.
+pub const LEADER_LOOK: Duration = Duration::from_secs(1);
+pub const LEADER_ANSWER: Duration = Duration::from_secs(1);
 /// Writes under way at once, also those whose caller no longer waits; above it `unavailable`.
 pub const WRITES_AT_ONCE: usize = 512;
 /// How long a cache may take before it is passed by, and for how long a connection that failed is then left alone.

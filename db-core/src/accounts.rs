@@ -138,11 +138,12 @@ impl Core {
     pub(crate) async fn do_login(&self, call: Call, request: Login) -> Result<SessionGrant, Refusal> {
         let name = request.username.to_lowercase();
         self.failures.check(&name, request.client_address.as_deref())?;
+        let pool = self.store.pool();
         let account = sqlx::query_as::<_, AccountRow>(
             "select id, username, display_name, password_hash, role, disabled from users where username = $1",
         )
         .bind(&name)
-        .fetch_optional(self.store.pool());
+        .fetch_optional(&pool);
         let account = if name.contains('\0') {
             None
         } else {

@@ -30,6 +30,7 @@ impl Core {
         let user = self.actor(&call)?.user_id;
         let limit = page_limit(request.limit)?;
         let after: Option<Username> = place(request.cursor.as_deref())?;
+        let pool = self.store.pool();
         let query = sqlx::query_as::<_, UserRow>(
             "select u.id, u.username, u.display_name from blocks b join users u on u.id = b.blocked_id \
              where b.user_id = $1 and ($2::text is null or u.username > $2) order by u.username limit $3",
@@ -37,7 +38,7 @@ impl Core {
         .bind(user.0)
         .bind(after.as_ref().map(Username::as_str))
         .bind(limit + 1)
-        .fetch_all(self.store.pool());
+        .fetch_all(&pool);
         let rows = self.store.read(&call, async { query.await.map_err(refuse) }).await?;
         let mut items = rows.into_iter().map(User::try_from).collect::<Result<Vec<_>, _>>()?;
         let next_cursor = next(&mut items, limit, |user| cursor::encode(&user.username));

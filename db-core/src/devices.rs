@@ -68,6 +68,7 @@ impl Core {
     /// Tells those who hold the present key of a sealed room, or of all of the user's, that a device of the user has none.
     /// Like every notice it may be missed.
     pub(crate) async fn ask_for_keys(&self, call: &Call, user: UserId, room: Option<RoomId>) {
+        let pool = self.store.pool();
         let holders = sqlx::query_as::<_, (Uuid, Uuid)>(
             "select distinct k.room_id, k.user_id from members me \
              join rooms r on r.id = me.room_id and r.epoch > 0 and r.deleted_at is null \
@@ -79,7 +80,7 @@ impl Core {
         )
         .bind(user.0)
         .bind(room.map(|room| room.0))
-        .fetch_all(self.store.pool());
+        .fetch_all(&pool);
         let holders = self.store.read(call, async { holders.await.map_err(refuse) }).await;
         for (room, holder) in holders.unwrap_or_default() {
             self.announcer

@@ -44,7 +44,7 @@ impl Core {
             )
             .bind(user.0)
             .bind(ids)
-            .fetch_all(self.store.pool())
+            .fetch_all(&self.store.pool())
             .await
             .map_err(refuse)?;
             self.hand_out(rows.iter().map(|row| (RoomId(row.id), row.version, row.rules)))
@@ -93,7 +93,7 @@ impl Core {
             .bind(after.as_i64())
             .bind(head.as_i64())
             .bind(i64::from(limits::JOIN_EVENTS) + 1)
-            .fetch_all(self.store.pool())
+            .fetch_all(&self.store.pool())
             .await
             .map_err(refuse)?;
         let mut events = rows.into_iter().map(Event::try_from).collect::<Result<Vec<_>, _>>()?;
@@ -104,11 +104,12 @@ impl Core {
 
     pub(crate) async fn do_heads(&self, call: Call, request: Heads) -> Result<HeadList, Refusal> {
         let ids: Vec<Uuid> = request.rooms.iter().map(|room| room.0).collect();
+        let pool = self.store.pool();
         let query = sqlx::query_as::<_, (Uuid, i64, Uuid, i64, i64)>(
             "select id, head_seq, log_id, version, rules from rooms where id = any($1)",
         )
         .bind(ids)
-        .fetch_all(self.store.pool());
+        .fetch_all(&pool);
         let rows = self.store.read(&call, async { query.await.map_err(refuse) }).await?;
         self.hand_out(rows.iter().map(|row| (RoomId(row.0), row.3, row.4)))
             .await?;
@@ -152,7 +153,8 @@ impl Core {
     }
 
     pub(crate) async fn do_health(&self, call: Call) -> Result<Health, Refusal> {
-        let writable = sqlx::query_scalar::<_, bool>("select not pg_is_in_recovery()").fetch_one(self.store.pool());
+        let pool = self.store.pool();
+        let writable = sqlx::query_scalar::<_, bool>("select not pg_is_in_recovery()").fetch_one(&pool);
         let database = self
             .store
             .read(&call, async { writable.await.map_err(refuse) })

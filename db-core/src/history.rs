@@ -58,7 +58,7 @@ impl Core {
     async fn version_of(&self, room: RoomId) -> Result<i64, Refusal> {
         let version: Option<i64> = sqlx::query_scalar("select version from rooms where id = $1")
             .bind(room.0)
-            .fetch_optional(self.store.pool())
+            .fetch_optional(&self.store.pool())
             .await
             .map_err(refuse)?;
         version.ok_or(Refusal::NotFound)
@@ -82,7 +82,7 @@ impl Core {
             .bind(room.0)
             .bind(seq)
             .bind(limit + 1)
-            .fetch_all(self.store.pool())
+            .fetch_all(&self.store.pool())
             .await
             .map_err(refuse)?;
         let mut items = rows.into_iter().map(Message::try_from).collect::<Result<Vec<_>, _>>()?;
@@ -110,7 +110,7 @@ impl Core {
             .bind(reader.0)
             .bind(room.0)
             .bind(message.0)
-            .fetch_optional(self.store.pool())
+            .fetch_optional(&self.store.pool())
             .await
             .map_err(refuse)?;
         row.ok_or(Refusal::NotFound)?.try_into()

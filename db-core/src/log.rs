@@ -101,7 +101,7 @@ impl Core {
         let row = sqlx::query_as::<_, EventRow>(sqlx::AssertSqlSafe(query))
             .bind(draft.room_id.0)
             .bind(current.seq.as_i64())
-            .fetch_one(self.store.pool())
+            .fetch_one(&self.store.pool())
             .await
             .map_err(refuse)?;
         match Event::try_from(row)? {
@@ -127,12 +127,13 @@ impl Core {
             None => self.head_of(&call, request.room_id).await?,
         };
         let query = format!("select {EVENT} where room_id = $1 and seq > $2 and seq <= $3 order by seq limit $4");
+        let pool = self.store.pool();
         let rows = sqlx::query_as::<_, EventRow>(sqlx::AssertSqlSafe(query))
             .bind(request.room_id.0)
             .bind(request.after.as_i64())
             .bind(head_seq.as_i64())
             .bind(i64::from(request.limit) + 1)
-            .fetch_all(self.store.pool());
+            .fetch_all(&pool);
         let rows = self.store.read(&call, async { rows.await.map_err(refuse) }).await?;
         let mut items = rows.into_iter().map(Event::try_from).collect::<Result<Vec<_>, _>>()?;
         let has_more = crate::people::next(&mut items, i64::from(request.limit), |_| String::new()).is_some();

@@ -50,12 +50,13 @@ impl Core {
         if moved.read_seq > moved.was {
             self.tell_marker(&request, user, &moved)?;
         }
+        let pool = self.store.pool();
         let counts = sqlx::query_as::<_, (i64, i64)>(COUNT)
             .bind(room.0)
             .bind(user.0)
             .bind(moved.read_seq)
             .bind(limits::COUNT_MAX)
-            .fetch_one(self.store.pool());
+            .fetch_one(&pool);
         let (unread, mentioned) = self.store.read(&call, async { counts.await.map_err(refuse) }).await?;
         let marker = ReadMarker {
             room_id: room,

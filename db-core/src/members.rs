@@ -140,11 +140,12 @@ impl Core {
         let limit = page_limit(request.paging.limit)?;
         let after: Option<Uuid> = place(request.paging.cursor.as_deref())?;
         let query = format!("select {MEMBER} and ($2::uuid is null or m.user_id > $2) order by m.user_id limit $3");
+        let pool = self.store.pool();
         let rows = sqlx::query_as::<_, MemberRow>(sqlx::AssertSqlSafe(query))
             .bind(request.room_id.0)
             .bind(after)
             .bind(limit + 1)
-            .fetch_all(self.store.pool());
+            .fetch_all(&pool);
         let rows = self.store.read(&call, async { rows.await.map_err(refuse) }).await?;
         let mut items = rows.into_iter().map(Member::try_from).collect::<Result<Vec<_>, _>>()?;
         let next_cursor = next(&mut items, limit, |member| cursor::encode(&member.user_id.0));
@@ -175,6 +176,7 @@ impl Core {
     /// `NotFound`, or `NotAMember` for a public room.
     pub(crate) async fn member_now(&self, call: &Call, room: RoomId) -> Result<(Seq, common::LogId), Refusal> {
         let user = self.actor(call)?.user_id;
+        let pool = self.store.pool();
         let row = sqlx::query_as::<_, (i64, Uuid, String, bool, i64, i64)>(
             "select r.head_seq, r.log_id, r.visibility, m.user_id is not null, r.version, r.rules \
              from rooms r left join members m on m.room_id = r.id and m.user_id = $2 \
@@ -182,7 +184,7 @@ impl Core {
         )
         .bind(room.0)
         .bind(user.0)
-        .fetch_optional(self.store.pool());
+        .fetch_optional(&pool);
         let row = self.store.read(call, async { row.await.map_err(refuse) }).await?;
         let (head, log, visibility, is_member, version, rules) = row.ok_or(Refusal::NotFound)?;
         if !is_member {

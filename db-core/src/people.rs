@@ -17,7 +17,7 @@ impl Core {
         let read = || async move {
             let row = sqlx::query_as::<_, UserRow>("select id, username, display_name from users where id = $1")
                 .bind(id.0)
-                .fetch_optional(self.store.pool())
+                .fetch_optional(&self.store.pool())
                 .await
                 .map_err(refuse)?;
             // Also that there is nobody is worth keeping.
@@ -51,6 +51,7 @@ impl Core {
         let limit = page_limit(request.paging.limit)?;
         let after: Option<Username> = place(request.paging.cursor.as_deref())?;
         let start = like_start(&request.query.as_str().to_lowercase());
+        let pool = self.store.pool();
         let query = sqlx::query_as::<_, UserRow>(
             "select id, username, display_name from users \
              where (username like $1 or lower(display_name) like $1) and ($2::text is null or username > $2) \
@@ -59,7 +60,7 @@ impl Core {
         .bind(start)
         .bind(after.as_ref().map(Username::as_str))
         .bind(limit + 1)
-        .fetch_all(self.store.pool());
+        .fetch_all(&pool);
         let rows = self.store.read(&call, async { query.await.map_err(refuse) }).await?;
         let mut items = rows.into_iter().map(User::try_from).collect::<Result<Vec<_>, _>>()?;
         let next_cursor = next(&mut items, limit, |user| cursor::encode(&user.username));

@@ -49,7 +49,7 @@ impl Core {
         .bind(room.0)
         .bind(ids)
         .bind(reader.0)
-        .fetch_all(self.store.pool())
+        .fetch_all(&self.store.pool())
         .await
         .map_err(refuse)?;
         let mine = rows.into_iter().map(|(message, emoji)| (MessageId(message), emoji));

@@ -173,7 +173,7 @@ impl Core {
             let row = sqlx::query_as::<_, RoomRow>(sqlx::AssertSqlSafe(query))
                 .bind(user.0)
                 .bind(room.0)
-                .fetch_optional(self.store.pool())
+                .fetch_optional(&self.store.pool())
                 .await
                 .map_err(refuse)?
                 .ok_or(Refusal::NotFound)?;
@@ -197,7 +197,7 @@ impl Core {
             .bind(reader.0)
             .bind(rooms)
             .bind(seqs)
-            .fetch_all(self.store.pool())
+            .fetch_all(&self.store.pool())
             .await
             .map_err(refuse)?;
         let mut messages = found
@@ -227,7 +227,7 @@ impl Core {
                 .bind(after.as_ref().map(|after| after.0))
                 .bind(after.as_ref().map(|after| after.1))
                 .bind(limit + 1)
-                .fetch_all(self.store.pool())
+                .fetch_all(&self.store.pool())
                 .await
                 .map_err(refuse)?;
             let places: Vec<ByActivity> = rows.iter().map(|row| ByActivity(row.activity_at_ms, row.id)).collect();
@@ -269,7 +269,7 @@ impl Core {
                 .bind(after.as_ref().map(|after| after.0))
                 .bind(after.as_ref().map(|after| after.1))
                 .bind(limit + 1)
-                .fetch_all(self.store.pool())
+                .fetch_all(&self.store.pool())
                 .await
                 .map_err(refuse)?;
             let mut items = self.with_last_messages(user, rows).await?;

@@ -65,7 +65,7 @@ impl Core {
         )
         .bind(room.0)
         .bind(limits::ROSTER_MEMBERS as i32)
-        .fetch_optional(self.store.pool())
+        .fetch_optional(&self.store.pool())
         .await
         .map_err(refuse)?;
         let (rules, members) = row.unwrap_or_default();

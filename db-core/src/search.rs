@@ -69,7 +69,7 @@ impl Core {
                 .bind(after.as_ref().map(|after| after.1))
                 .bind(after.as_ref().map(|after| after.2))
                 .bind(limit + 1)
-                .fetch_all(self.store.pool())
+                .fetch_all(&self.store.pool())
                 .await
                 .map_err(refuse)?;
             let mut items = rows.into_iter().map(Message::try_from).collect::<Result<Vec<_>, _>>()?;

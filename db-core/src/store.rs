@@ -1,18 +1,20 @@
-//! Postgres: the pool, its schema, and the rules of writing. A write runs in a task of its own, so that nobody's deadline
+//! Postgres: the leader, its schema, and the rules of writing. A write runs in a task of its own, so that nobody's deadline
 //! cancels a COMMIT (consistency rule 7); the caller stops waiting, and the outcome is open.
 
-use std::{future::Future, sync::Arc, time::Duration};
+mod leader;
+mod servers;
 
-use common::limits;
+use std::{future::Future, sync::Arc};
+
 use db_api::{Call, Refusal};
 use sqlx::{
     PgPool,
     migrate::{MigrateError, Migrator},
-    postgres::{PgConnectOptions, PgPoolOptions},
 };
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::time::Instant;
 
 use crate::cache::Fence;
+use leader::{Leader, Line};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
@@ -21,68 +23,48 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 pub enum StoreError {
     #[error("the Postgres URL is not usable: {0}")]
     Url(#[source] sqlx::Error),
+    /// With what each server said that the URL names: none takes writes.
     #[error("the database cannot be reached: {0}")]
-    Unreachable(#[source] sqlx::Error),
+    Unreachable(String),
     /// Also a schema that a later release has made.
     #[error("the schema is not one that this release knows: {0}")]
     Schema(#[source] MigrateError),
 }
 
 #[derive(Clone)]
-pub struct Store {
-    pool: PgPool,
-    /// For small questions that may not wait behind others.
-    watch: PgPool,
-    writes: Arc<Semaphore>,
-}
+pub struct Store(Arc<Leader>);
 
 impl Store {
-    /// Connects and brings the schema up to date, under a lock that several db-core share.
+    /// Connects to the leader among the servers of the URL, and brings the schema up to date, under a lock that several
+    /// db-core share.
     ///
     /// # Errors
     /// [`StoreError`]; nothing was changed then.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
-        let seconds = |duration: Duration| format!("{}ms", duration.as_millis());
-        let options: PgConnectOptions = url.parse().map_err(StoreError::Url)?;
-        let options = options.application_name("db-core").options([
-            ("statement_timeout", seconds(limits::HASH_DEADLINE)),
-            ("lock_timeout", seconds(limits::CALL_DEADLINE)),
-            ("idle_in_transaction_session_timeout", seconds(limits::HASH_DEADLINE)),
-        ]);
-        let watch = PgPoolOptions::new()
-            .max_connections(limits::WATCH_CONNECTIONS)
-            .acquire_timeout(limits::HEALTH_DEADLINE)
-            .connect_lazy_with(options.clone());
-        let pool = PgPoolOptions::new()
-            .max_connections(limits::DATABASE_CONNECTIONS)
-            .min_connections(1)
-            .acquire_timeout(limits::CALL_DEADLINE)
-            // A round trip on every use would double the cost of a send; a connection that is broken says so itself.
-            .test_before_acquire(false)
-            .connect_with(options)
-            .await
-            .map_err(StoreError::Unreachable)?;
-        MIGRATIONS.run(&pool).await.map_err(StoreError::Schema)?;
-        Ok(Self {
-            pool,
-            watch,
-            writes: Arc::new(Semaphore::new(limits::WRITES_AT_ONCE)),
-        })
+        let leader = Leader::find(url.parse()?).await?;
+        MIGRATIONS.run(&leader.line().pool).await.map_err(StoreError::Schema)?;
+        Ok(Self(leader))
     }
 
-    pub fn pool(&self) -> &PgPool {
-        &self.pool
+    /// Connections to the present leader.
+    pub fn pool(&self) -> PgPool {
+        self.0.line().pool
+    }
+
+    /// As [`Store::pool`], for small questions that may not wait behind others.
+    pub fn watch(&self) -> PgPool {
+        self.0.line().watch
     }
 
     /// The name of the cache that counts, kept in this database.
     pub fn fence(&self) -> Fence {
-        Fence::new(self.watch.clone())
+        Fence::new(self.clone())
     }
 
     /// As when the database is gone.
     #[cfg(test)]
     pub async fn close_for_test(&self) {
-        self.watch.close().await;
+        self.watch().close().await;
     }
 
     /// Reads, as long as the caller waits.
@@ -123,9 +105,9 @@ impl Store {
         T: Send + 'static,
         F: Future<Output = Result<T, Refusal>> + Send,
     {
-        let permit = self.writes.clone().try_acquire_owned();
+        let Line { pool, writes, .. } = self.0.line();
+        let permit = writes.try_acquire_owned();
         let permit = permit.map_err(|_| Refusal::unavailable("too many writes are under way"))?;
-        let pool = self.pool.clone();
         let task = tokio::spawn(async move {
             let _permit = permit;
             // Waiting for a connection is waiting, not writing: it ends at the deadline.

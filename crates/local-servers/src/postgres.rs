@@ -9,12 +9,12 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use rustix::process::Signal;
 
 use crate::{
     account::RunAs,
-    process::{await_ready, free_port, is_alive, stop},
+    process::{await_ready, free_port, is_alive, stop, succeed},
     programs, secret,
 };
 
@@ -28,6 +28,7 @@ pub struct Postgres {
     cluster: Cluster,
     port: u16,
     url: String,
+    password: String,
 }
 
 /// A server's programs and files.
@@ -44,22 +45,37 @@ impl Postgres {
     /// # Errors
     /// When there are no programs, or the server doesn't come up; with its last words.
     pub fn start(folder: &Path) -> anyhow::Result<Self> {
-        fs::create_dir_all(folder)?;
-        let folder = folder.canonicalize()?;
-        let programs = programs::find()?;
-        let (data, log) = (folder.join("data"), folder.join("postgres.log"));
-        let run_as = RunAs::on(&programs, &folder, &data)?;
+        let (cluster, folder) = Cluster::in_folder(folder)?;
         let password = password(&folder)?;
-        if !data.join("PG_VERSION").exists() {
-            initialise(&programs, &folder, &data, &password, run_as)?;
+        if !cluster.data.join("PG_VERSION").exists() {
+            initialise(&cluster, &folder, &password)?;
         }
-        end_orphan(&data)?;
-        let cluster = Cluster {
-            programs,
-            data,
-            log,
-            run_as,
-        };
+        end_orphan(&cluster.data)?;
+        Self::launch(cluster, &password)
+    }
+
+    /// Starts a replica of this server in a folder of its own: it streams, answers reads, and can be promoted.
+    ///
+    /// # Errors
+    /// As [`Postgres::start`], and when the copy can't be made.
+    pub fn standby(&self, folder: &Path) -> anyhow::Result<Self> {
+        let (cluster, folder) = Cluster::in_folder(folder)?;
+        // The copy has the password too.
+        fs::write(folder.join("password"), &self.password)?;
+        fs::set_permissions(folder.join("password"), fs::Permissions::from_mode(0o600))?;
+        fs::create_dir(&cluster.data)?;
+        fs::set_permissions(&cluster.data, fs::Permissions::from_mode(0o700))?;
+        cluster.run_as.give(&cluster.data)?;
+        let mut copy = cluster.run_as.command(&cluster.programs.join("pg_basebackup"));
+        copy.args(["--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast"])
+            .arg(format!("--dbname={}", self.url))
+            .arg(format!("--pgdata={}", cluster.data.display()))
+            .current_dir("/");
+        succeed(copy, "pg_basebackup")?;
+        Self::launch(cluster, &self.password)
+    }
+
+    fn launch(cluster: Cluster, password: &str) -> anyhow::Result<Self> {
         let mut last = None;
         for _ in 0..TRIES {
             let port = free_port()?;
@@ -71,6 +87,7 @@ impl Postgres {
                         cluster,
                         port,
                         url,
+                        password: password.to_owned(),
                     });
                 }
                 Err(error) => last = Some(error),
@@ -122,36 +139,30 @@ fn password(folder: &Path) -> anyhow::Result<String> {
 }
 
 /// Makes the cluster beside its place and moves it there whole, so that an interrupted one is never taken for good.
-fn initialise(bin: &Path, folder: &Path, data: &Path, password: &str, run_as: RunAs) -> anyhow::Result<()> {
+fn initialise(cluster: &Cluster, folder: &Path, password: &str) -> anyhow::Result<()> {
     let (making, words) = (folder.join("data.new"), folder.join("password.new"));
     let _ = fs::remove_dir_all(&making);
     fs::create_dir(&making)?;
     fs::set_permissions(&making, fs::Permissions::from_mode(0o700))?;
     fs::write(&words, password)?;
     fs::set_permissions(&words, fs::Permissions::from_mode(0o600))?;
-    run_as.give(&making)?;
-    run_as.give(&words)?;
-    let output = run_as
-        .command(&bin.join("initdb"))
-        .args([
-            "--username=chat",
-            "--encoding=UTF8",
-            "--locale=C.UTF-8",
-            "--auth=scram-sha-256",
-            "--no-instructions",
-        ])
-        .arg(format!("--pwfile={}", words.display()))
-        .arg(format!("--pgdata={}", making.display()))
-        .current_dir("/")
-        .output()
-        .context("cannot run initdb")?;
+    cluster.run_as.give(&making)?;
+    cluster.run_as.give(&words)?;
+    let mut make = cluster.run_as.command(&cluster.programs.join("initdb"));
+    make.args([
+        "--username=chat",
+        "--encoding=UTF8",
+        "--locale=C.UTF-8",
+        "--auth=scram-sha-256",
+        "--no-instructions",
+    ])
+    .arg(format!("--pwfile={}", words.display()))
+    .arg(format!("--pgdata={}", making.display()))
+    .current_dir("/");
+    let made = succeed(make, "initdb");
     fs::remove_file(&words)?;
-    ensure!(
-        output.status.success(),
-        "initdb failed:\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    fs::rename(&making, data)?;
+    made?;
+    fs::rename(&making, &cluster.data)?;
     Ok(())
 }
 
@@ -173,6 +184,22 @@ fn end_orphan(data: &Path) -> anyhow::Result<()> {
 }
 
 impl Cluster {
+    /// What a folder has, or will have; and the folder, which is made.
+    fn in_folder(folder: &Path) -> anyhow::Result<(Self, PathBuf)> {
+        fs::create_dir_all(folder)?;
+        let folder = folder.canonicalize()?;
+        let programs = programs::find()?;
+        let (data, log) = (folder.join("data"), folder.join("postgres.log"));
+        let run_as = RunAs::on(&programs, &folder, &data)?;
+        let cluster = Self {
+            programs,
+            data,
+            log,
+            run_as,
+        };
+        Ok((cluster, folder))
+    }
+
     fn launch(&self, port: u16) -> anyhow::Result<Child> {
         let file = fs::File::options().create(true).append(true).open(&self.log)?;
         let settings = [

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, bail};
+use anyhow::{Context, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 const POLL: Duration = Duration::from_millis(10);
@@ -50,6 +50,14 @@ pub fn is_alive(process: u32) -> bool {
         .rsplit_once(')')
         .is_some_and(|(_, rest)| rest.trim_start().starts_with('Z'));
     pid(process).is_some_and(|pid| test_kill_process(pid).is_ok()) && !zombie
+}
+
+/// Runs a program to its end; its words are the error.
+pub fn succeed(mut command: Command, name: &str) -> anyhow::Result<()> {
+    let output = command.output().with_context(|| format!("cannot run {name}"))?;
+    let words = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{name} failed:\n{words}");
+    Ok(())
 }
 
 /// Sends a signal and waits for the end.

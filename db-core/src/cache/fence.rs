@@ -7,11 +7,12 @@
 
 use common::limits;
 use parking_lot::Mutex;
-use sqlx::{FromRow, PgPool, Postgres, postgres::PgArguments, query::QueryAs};
+use sqlx::{FromRow, Postgres, postgres::PgArguments, query::QueryAs};
 use tokio::time::{Instant, sleep_until, timeout};
 use uuid::Uuid;
 
 use super::Unsure;
+use crate::store::Store;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -69,7 +70,7 @@ struct Known {
 }
 
 pub struct Fence {
-    pool: PgPool,
+    store: Store,
     known: Mutex<Option<Known>>,
 }
 
@@ -81,10 +82,9 @@ const CHANGE: &str = "with changed as (update cache_name set generation = $3, ru
      where not exists (select 1 from changed)";
 
 impl Fence {
-    /// `pool` should be this fence's own: a wait for a connection would be a name that can't be trusted.
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(store: Store) -> Self {
         Self {
-            pool,
+            store,
             known: Mutex::new(None),
         }
     }
@@ -126,7 +126,8 @@ impl Fence {
     /// A connection that does not answer in time is given up: the pool would wait for it when it comes back.
     async fn ask(&self, query: QueryAs<'_, Postgres, Row, PgArguments>) -> Result<Row, Unsure> {
         let unsure = |error: sqlx::Error| Unsure(error.to_string());
-        let mut connection = self.pool.acquire().await.map_err(unsure)?;
+        // A wait behind others would be a name that can't be trusted.
+        let mut connection = self.store.watch().acquire().await.map_err(unsure)?;
         match timeout(limits::CACHE_NAME_TRUSTED, query.fetch_one(&mut *connection)).await {
             Ok(row) => row.map_err(unsure),
             Err(_) => {

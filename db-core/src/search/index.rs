@@ -72,7 +72,7 @@ async fn index(store: &Store, mut rooms: BTreeSet<Uuid>) -> Result<(), Refusal> 
         let unfinished: Vec<Uuid> = sqlx::query_scalar("select make_searchable($1, $2)")
             .bind(&some)
             .bind(limits::SEARCH_EVENTS_AT_ONCE)
-            .fetch_all(store.pool())
+            .fetch_all(&store.pool())
             .await
             .map_err(refuse)?;
         rooms.retain(|room| !some.contains(room) || unfinished.contains(room));
@@ -87,7 +87,7 @@ async fn behind(store: &Store) -> Result<Vec<Uuid>, Refusal> {
          where r.encryption = 'none' and r.deleted_at is null and r.head_seq > coalesce(s.seq, 0) limit $1",
     )
     .bind(limits::SEARCH_WAITING as i64)
-    .fetch_all(store.pool())
+    .fetch_all(&store.pool())
     .await
     .map_err(refuse)
 }

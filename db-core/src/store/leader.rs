@@ -1,0 +1,134 @@
+//! The connections to the leader. They are replaced as a whole when another server leads: those to a server that hangs would
+//! otherwise stay in the pool for as long as it does.
+
+use std::sync::{Arc, Weak};
+
+use common::limits;
+use parking_lot::RwLock;
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+use tokio::{
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
+
+use super::{
+    StoreError,
+    servers::{Place, Servers, leads},
+};
+
+/// What leads to one server.
+#[derive(Clone)]
+pub struct Line {
+    pub pool: PgPool,
+    /// For small questions that may not wait behind others.
+    pub watch: PgPool,
+    /// What is written by it: behind a server that hangs it is not the next one's burden.
+    pub writes: Arc<Semaphore>,
+    to: Place,
+}
+
+impl Line {
+    fn to(servers: &Servers, to: Place) -> Self {
+        let options = servers.at(to);
+        let watch = pool()
+            .max_connections(limits::WATCH_CONNECTIONS)
+            .acquire_timeout(limits::HEALTH_DEADLINE);
+        let pool = pool()
+            .max_connections(limits::DATABASE_CONNECTIONS)
+            .acquire_timeout(limits::CALL_DEADLINE);
+        Self {
+            watch: lazy(watch, options),
+            pool: lazy(pool, options),
+            writes: Arc::new(Semaphore::new(limits::WRITES_AT_ONCE)),
+            to,
+        }
+    }
+
+    /// Nothing new goes this way; what is under way may end.
+    fn end(self) {
+        for pool in [self.pool, self.watch] {
+            tokio::spawn(async move { pool.close().await });
+        }
+    }
+}
+
+fn lazy(pool: PgPoolOptions, options: &PgConnectOptions) -> PgPool {
+    pool.connect_lazy_with(options.clone())
+}
+
+fn pool() -> PgPoolOptions {
+    PgPoolOptions::new()
+        // A round trip on every use would double the cost of a send; a connection that is broken says so itself.
+        .test_before_acquire(false)
+        // A leader that comes back as a replica would answer with what it has not heard of yet.
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                match leads(connection).await? {
+                    true => Ok(()),
+                    false => Err(sqlx::Error::Configuration("this server is a replica now".into())),
+                }
+            })
+        })
+}
+
+pub struct Leader {
+    servers: Servers,
+    line: RwLock<Line>,
+}
+
+impl Leader {
+    /// Finds the leader, and goes on doing so when there are several servers.
+    ///
+    /// # Errors
+    /// When none of them is one now.
+    pub async fn find(servers: Servers) -> Result<Arc<Self>, StoreError> {
+        let place = servers.leader().await?;
+        let leader = Arc::new(Self {
+            line: RwLock::new(Line::to(&servers, place)),
+            servers,
+        });
+        if !leader.servers.is_one() {
+            tokio::spawn(follow(Arc::downgrade(&leader)));
+        }
+        Ok(leader)
+    }
+
+    pub fn line(&self) -> Line {
+        self.line.read().clone()
+    }
+
+    /// Whether the present one says that it still leads.
+    async fn stands(&self) -> bool {
+        let watch = self.line().watch;
+        let ask = async { leads(&mut *watch.acquire().await?).await };
+        matches!(timeout(limits::LEADER_ANSWER, ask).await, Ok(Ok(true)))
+    }
+
+    async fn look(&self) {
+        if self.stands().await {
+            return;
+        }
+        match self.servers.leader().await {
+            Ok(place) if place != self.line().to => {
+                tracing::warn!(server = self.servers.name(place), "another Postgres leads");
+                let line = Line::to(&self.servers, place);
+                std::mem::replace(&mut *self.line.write(), line).end();
+            }
+            // It came back.
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "no Postgres leads"),
+        }
+    }
+}
+
+/// For as long as somebody needs the leader.
+async fn follow(leader: Weak<Leader>) {
+    loop {
+        sleep(limits::LEADER_LOOK).await;
+        let Some(leader) = leader.upgrade() else { return };
+        leader.look().await;
+    }
+}
