@@ -1,5 +1,5 @@
 import { useMemo, useState, useSyncExternalStore } from "react";
-import { Chat } from "../chat/chat";
+import type { Chat } from "../chat/chat";
 import { RoomView } from "./RoomView";
 import { Rooms } from "./Rooms";
 import { SignIn } from "./SignIn";

@@ -1,7 +1,6 @@
+import { words, type Room, type State } from "chat-client";
 import { useState, type FormEvent } from "react";
-import type { Chat } from "../chat/chat";
-import type { State } from "../chat/state";
-import { words, type Room } from "../chat/http";
+import { title, type Chat } from "../chat/chat";
 
 interface Props {
   chat: Chat;
@@ -17,6 +16,12 @@ export function Rooms({ chat, state, chosen, choose }: Props) {
     setProblem(undefined);
     work.catch((error: unknown) => setProblem(words(error)));
   };
+
+  function leave(): void {
+    const waiting = state.outbox.length;
+    const question = `Messages not sent yet: ${waiting}. They are lost when you log out.`;
+    if (waiting === 0 || confirm(question)) told(chat.signOut());
+  }
 
   async function create(event: FormEvent<HTMLFormElement>): Promise<void> {
     event.preventDefault();
@@ -41,7 +46,7 @@ export function Rooms({ chat, state, chosen, choose }: Props) {
     <nav className="rooms" aria-label="Rooms">
       <header>
         <strong>{state.user?.displayName}</strong>
-        <button className="plain" onClick={() => told(chat.signOut())}>
+        <button className="plain" onClick={leave}>
           Log out
         </button>
       </header>
@@ -49,8 +54,9 @@ export function Rooms({ chat, state, chosen, choose }: Props) {
         {state.rooms.map((room) => (
           <li key={room.id}>
             <button aria-current={room.id === chosen} onClick={() => choose(room.id)}>
-              {room.name}
+              {title(room)}
             </button>
+            <Unread room={room} />
           </li>
         ))}
       </ul>
@@ -83,5 +89,17 @@ export function Rooms({ chat, state, chosen, choose }: Props) {
         </ul>
       )}
     </nav>
+  );
+}
+
+/** Counts above a thousand are not exact any more. */
+const some = (count: number): string => (count > 1000 ? "1000+" : String(count));
+
+function Unread({ room: { unreadCount, mentionCount } }: { room: Room }) {
+  if (unreadCount === 0) return null;
+  return (
+    <small className={mentionCount ? "unread mentioned" : "unread"}>
+      {some(unreadCount)} unread{mentionCount > 0 && `, ${some(mentionCount)} to you`}
+    </small>
   );
 }

@@ -1,6 +1,6 @@
+import { words } from "chat-client";
 import { useState, type FormEvent } from "react";
 import type { Chat } from "../chat/chat";
-import { words } from "../chat/http";
 
 export function SignIn({ chat }: { chat: Chat }) {
   const [route, setRoute] = useState<"login" | "register">("register");

@@ -6,6 +6,13 @@ export const LONGEST_WAIT_MS = 10_000;
 /** A silent line is asked; browsers cannot see the server's own pings. */
 export const PING_MS = 15_000;
 export const PATIENCE_MS = 10_000;
+/** A socket that lived so long was a good one: the tries before it don't count any more. */
+export const STEADY_MS = 10_000;
+/** A request without an answer is given up. */
+export const REQUEST_MS = 30_000;
+/** An access token is renewed so long before it ends; a failed try comes again after the pause. */
+export const TOKEN_EARLY_MS = 60_000;
+export const RENEWAL_PAUSE_MS = 5_000;
 
 /** Messages that may wait for their ack; what is above is refused to who writes it. */
 export const OUTBOX_MESSAGES = 500;
@@ -22,3 +29,11 @@ export const TOO_FAR_EVENTS = 5_000;
 export const HELD_EVENTS = 2_000;
 /** Messages of a room that nobody looks at; above it they are forgotten and loaded when wanted. */
 export const UNSEEN_MESSAGES = 500;
+
+/** Events of a room that are asked for at once: the server's own most, and a page of what is older. */
+export const EVENTS_PER_PAGE = 1_000;
+export const OLDER_EVENTS = 200;
+/** A room that is looked at shows as many messages at least, and as many more for each step back. */
+export const OLDER_MESSAGES = 50;
+/** Read markers of a room go out no faster; the last one always does. */
+export const READ_EVERY_MS = 1_000;

@@ -21,6 +21,16 @@ export interface Limits {
   sendBurst: number;
 }
 
+export interface Welcome {
+  type: "welcome";
+  userId: string;
+  expiresAt: string;
+  limits: Limits;
+}
+export interface Draining {
+  type: "draining";
+  reconnectAfterMs: number;
+}
 export interface Joined {
   type: "joined";
   roomId: string;
@@ -76,7 +86,8 @@ export type ServerFrame =
   | { type: "authenticated"; expiresAt: string }
   | { type: "pong" }
   | { type: "notice"; kind: string; roomId?: string }
-  | { type: "draining"; reconnectAfterMs: number };
+  | Welcome
+  | Draining;
 
 export type ClientFrame =
   | { type: "join"; ref?: string; rooms: { roomId: string; afterSeq?: number; logId?: string }[] }

@@ -1,12 +1,10 @@
-import { afterEach, expect, test, vi } from "vitest";
-import { request, words } from "./http";
-
-afterEach(() => vi.unstubAllGlobals());
+import { expect, test } from "vitest";
+import { request, words } from "./http.ts";
 
 async function refused(body: unknown): Promise<string> {
   const headers = { "content-type": "application/problem+json" };
-  vi.stubGlobal("fetch", () => Promise.resolve(new Response(JSON.stringify(body), { status: 400, headers })));
-  return request("/").then(() => "taken", words);
+  const fetch = () => Promise.resolve(new Response(JSON.stringify(body), { status: 400, headers }));
+  return request({ origin: "", fetch }, "/").then(() => "taken", words);
 }
 
 test("a wrong field is told in words, not by its pointer", async () => {
