@@ -1,43 +1,8 @@
 // Two people in two browsers on two gateways: what a user does first has to work.
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
-import { after, before, test } from "node:test";
-import { chromium } from "playwright-core";
-import { PASSWORD, at, http } from "./lib.mjs";
-
-const artifacts = new URL("./artifacts/", import.meta.url).pathname;
-const quiet = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-let browser;
-
-before(async () => {
-  mkdirSync(artifacts, { recursive: true });
-  const args = process.getuid() === 0 ? ["--no-sandbox", ...quiet] : quiet;
-  browser = await chromium.launch({ executablePath: process.env.CHROMIUM_PATH ?? "/usr/bin/chromium", args });
-});
-after(() => browser?.close());
-
-let people = 0;
-async function newcomer(name) {
-  const context = await browser.newContext();
-  const page = await context.newPage();
-  const faults = [];
-  page.on("pageerror", (error) => faults.push(String(error)));
-  page.on("console", (message) => message.type() === "error" && !/401/.test(message.text()) && faults.push(message.text()));
-  await page.goto(at.web);
-  const username = `${name}-${process.pid % 10000}-${Date.now() % 1e7}-${people++}`;
-  await page.getByLabel("Username").fill(username);
-  await page.getByLabel("Password").fill(PASSWORD);
-  await page.getByRole("button", { name: "Register" }).click();
-  await page.getByText("Connected").waitFor();
-  return { page, context, username, faults };
-}
-
-const say = async (page, text) => {
-  await page.getByRole("textbox", { name: "Message" }).fill(text);
-  await page.getByRole("textbox", { name: "Message" }).press("Enter");
-};
-const heard = (page, text) => page.locator("li.message:not(.waiting)", { hasText: text }).waitFor();
-const messages = (page) => page.locator("li.message p").allTextContents();
+import { test } from "node:test";
+import { artifacts, create, heard, messages, newcomer, program, say } from "./browser.mjs";
+import { PASSWORD, at } from "./lib.mjs";
 
 /** Open sockets of each gateway, by its own count. */
 async function sockets() {
@@ -53,9 +18,7 @@ test("two people on two gateways meet, talk both ways, and find everything after
   const bob = await newcomer("bob");
   assert.ok((await sockets()).filter((count) => count > 0).length >= 2, "they are on two gateways");
   const name = `Tea ${Date.now()}`;
-  await ada.page.getByLabel("New room").fill(name);
-  await ada.page.getByRole("button", { name: "Create" }).click();
-  await ada.page.getByRole("heading", { name }).waitFor();
+  await create(ada.page, name);
   await bob.page.getByLabel("Find public rooms").fill(name);
   await bob.page.getByRole("button", { name: "Find", exact: true }).click();
   await bob.page.getByRole("button", { name: `Join ${name}` }).click();
@@ -92,9 +55,7 @@ test("a lost connection is said, what is written meanwhile is kept, and it comes
   });
   await ada.page.reload();
   await ada.page.getByText("Connected").waitFor();
-  await ada.page.getByLabel("New room").fill("Alone");
-  await ada.page.getByRole("button", { name: "Create" }).click();
-  await ada.page.getByRole("heading", { name: "Alone" }).waitFor();
+  await create(ada.page, "Alone");
   await ada.page.context().setOffline(true);
   await sockets.at(-1).close({ code: 4503 });
   await ada.page.getByText("Connection lost").waitFor();
@@ -135,9 +96,7 @@ test("a session that ends in one tab ends in the other", async () => {
 test("who is removed loses the room, and who is taken in again hears what is said", async () => {
   const [ada, bob] = [await newcomer("ada"), await newcomer("bob")];
   const name = `Door ${Date.now()}`;
-  await ada.page.getByLabel("New room").fill(name);
-  await ada.page.getByRole("button", { name: "Create" }).click();
-  await ada.page.getByRole("heading", { name }).waitFor();
+  await create(ada.page, name);
   const roomButton = bob.page.getByRole("button", { name, exact: true });
   const add = async () => {
     if (!(await ada.page.getByLabel("Start of a name").isVisible())) await ada.page.getByText("Add people").click();
@@ -146,8 +105,7 @@ test("who is removed loses the room, and who is taken in again hears what is sai
     await ada.page.getByRole("button", { name: `Add ${bob.username}` }).click();
     await roomButton.waitFor();
   };
-  const owner = await http("POST", "/auth/login", { body: { username: ada.username, password: PASSWORD, tokenDelivery: "body" } });
-  const as = (method, path) => http(method, path, { token: owner.json.accessToken });
+  const { as } = await program(ada.username);
   await add();
   const [room] = (await as("GET", "/api/rooms")).json.items;
   const member = (await as("GET", `/api/rooms/${room.id}/members`)).json.items.find((one) => one.username === bob.username);

@@ -1,0 +1,66 @@
+// What a room shows beyond its texts: what is unread, edited, deleted or reacted to, and what was said long ago.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { artifacts, heard, messages, newcomer, program } from "./browser.mjs";
+import { eventually } from "./lib.mjs";
+
+test("unread messages are counted until they are looked at; edits, deletions and reactions are shown", async () => {
+  const [ada, bob] = [await newcomer("ada"), await newcomer("bob")];
+  const writer = await program(ada.username);
+  const reader = await program(bob.username);
+  const { id } = (await writer.as("POST", "/api/rooms", { name: "Busy", visibility: "private", memberIds: [reader.id] })).json;
+  const path = `/api/rooms/${id}/messages`;
+  const write = async (message, mentions = []) => {
+    const messageId = crypto.randomUUID();
+    const { status } = await writer.as("POST", path, { messageId, message, mentions });
+    assert.equal(status, 201);
+    return messageId;
+  };
+  const room = bob.page.getByRole("listitem").filter({ has: bob.page.getByRole("button", { name: "Busy" }) });
+  await room.waitFor();
+  const first = await write("first");
+  const second = await write("second", [reader.id]);
+  const third = await write("third");
+  await room.getByText("3 unread, 1 to you").waitFor();
+  await writer.as("PATCH", `${path}/${first}`, { message: "first again" });
+  await writer.as("DELETE", `${path}/${second}`);
+  for (const who of [writer, reader]) await who.as("PUT", `${path}/${third}/reactions/%F0%9F%8D%B5`);
+  await room.getByText("2 unread").waitFor();
+  await room.getByRole("button").click();
+  await bob.page.locator("li.message", { hasText: "first again" }).getByText("(edited)").waitFor();
+  await bob.page.getByText("Message deleted").waitFor();
+  await bob.page.locator("li.message", { hasText: "third" }).getByText("\u{1F375} 2").waitFor();
+  await room.getByText("unread").waitFor({ state: "detached" });
+  await bob.page.screenshot({ path: `${artifacts}edited-deleted-reactions.png` });
+  await write("while it is looked at");
+  await heard(bob.page, "while it is looked at");
+  await room.getByText("unread").waitFor({ state: "detached" });
+  await eventually(async () => {
+    const [listed] = (await reader.as("GET", "/api/rooms")).json.items;
+    assert.deepEqual([listed.unreadCount, listed.readSeq], [0, listed.headSeq]);
+  });
+  assert.deepEqual([...ada.faults, ...bob.faults], []);
+  await Promise.all([ada.context.close(), bob.context.close()]);
+});
+
+test("older messages come in steps, back to the first", async () => {
+  const { page, context, username } = await newcomer("old");
+  const { as } = await program(username);
+  const { id } = (await as("POST", "/api/rooms", { name: "Long", visibility: "private" })).json;
+  const texts = Array.from({ length: 450 }, (_, n) => `message ${n}`);
+  for (const message of texts) await as("POST", `/api/rooms/${id}/messages`, { messageId: crypto.randomUUID(), message });
+  await page.reload();
+  await page.getByRole("button", { name: "Long" }).click();
+  await heard(page, texts.at(-1));
+  const older = page.getByRole("button", { name: "Older messages" });
+  const first = () => page.locator("li.message").first().getAttribute("data-seq");
+  let steps = 0;
+  for (; await older.isVisible(); steps++) {
+    const before = await first();
+    await older.click();
+    await eventually(async () => assert.notEqual(await first(), before));
+  }
+  assert.equal(steps, 2);
+  assert.deepEqual(await messages(page), texts);
+  await context.close();
+});
