@@ -1,7 +1,8 @@
 import { beforeEach, expect, test, vi } from "vitest";
+import { TestClock } from "./clock.testing.ts";
 import { inMemory, type Wire } from "./environment.ts";
 import { Problem } from "./http.ts";
-import { LIMITS, TestClock } from "./testing.ts";
+import { LIMITS } from "./testing.ts";
 import { Socket, type Handlers } from "./socket.ts";
 
 class FakeWire implements Wire {
