@@ -31,6 +31,8 @@ export class ChatClient {
   private readonly timers: Timers;
   private visit: Visit | undefined;
   private failures = 0;
+  /** Of what was begun before a close nothing goes on. */
+  private closes = 0;
 
   constructor(private readonly environment: Environment) {
     this.account = new Account(environment);
@@ -51,11 +53,15 @@ export class ChatClient {
 
   /** Goes on with the session of an earlier visit, if there is one; tries until that is known. */
   async start(): Promise<void> {
+    const { closes } = this;
     try {
-      if (await this.account.resume()) await this.enter();
-      else this.set({ ...EMPTY, phase: "signed-out" });
+      const resumed = await this.account.resume();
+      if (closes !== this.closes) return;
       this.failures = 0;
+      if (resumed) await this.enter();
+      else this.set({ ...EMPTY, phase: "signed-out" });
     } catch (error) {
+      if (closes !== this.closes) return;
       // The session may well be there: the server is not.
       this.set({ ...EMPTY, connection: "lost", notice: words(error) });
       const wait = jittered(++this.failures, this.environment.random);
@@ -79,6 +85,7 @@ export class ChatClient {
 
   /** Lets go of the line, not of the session. */
   close(): void {
+    this.closes += 1;
     this.timers.cancelAll();
     this.visit?.stop();
     this.visit = undefined;

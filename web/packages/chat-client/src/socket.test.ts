@@ -1,37 +1,10 @@
 import { beforeEach, expect, test, vi } from "vitest";
 import { TestClock } from "./clock.testing.ts";
-import { inMemory, type Wire } from "./environment.ts";
+import { inMemory } from "./environment.ts";
 import { Problem } from "./http.ts";
+import { FakeWire } from "./socket.testing.ts";
 import { LIMITS } from "./testing.ts";
 import { Socket, type Handlers } from "./socket.ts";
-
-class FakeWire implements Wire {
-  static all: FakeWire[] = [];
-  readyState = 1;
-  sent: string[] = [];
-  onmessage: Wire["onmessage"] = null;
-  onclose: Wire["onclose"] = null;
-  onerror: Wire["onerror"] = null;
-  constructor(
-    readonly url: string,
-    readonly protocols: string[],
-  ) {
-    FakeWire.all.push(this);
-  }
-  send(text: string): void {
-    this.sent.push(text);
-  }
-  close(): void {
-    this.readyState = 3;
-  }
-  hear(frame: object): void {
-    this.onmessage?.({ data: JSON.stringify(frame) });
-  }
-  end(code: number): void {
-    this.readyState = 3;
-    this.onclose?.({ code });
-  }
-}
 
 const handlers = () => ({
   token: vi.fn(async () => "t"),
@@ -42,7 +15,7 @@ const handlers = () => ({
   lost: vi.fn(),
   ended: vi.fn(),
 });
-const last = (): FakeWire => FakeWire.all.at(-1) as FakeWire;
+const { last } = FakeWire;
 const WELCOME = { type: "welcome", limits: LIMITS };
 
 let clock: TestClock;
@@ -113,6 +86,10 @@ test("a gateway that drains and does not close is left too", async () => {
   expect(told.lost).toHaveBeenCalledOnce();
   expect(await clock.next()).toBe(0);
   expect(FakeWire.all.map((wire) => wire.readyState)).toEqual([3, 1]);
+  // Its close comes late, and is not the new one's.
+  FakeWire.all[0]?.end(1000);
+  await clock.settle();
+  expect(told.lost).toHaveBeenCalledOnce();
 });
 
 test("a socket that was refused casts doubt on its token, one that was lost does not", async () => {
@@ -184,6 +161,7 @@ test("what a socket that was let go of still says counts for nothing, and who st
   expect(told.frame).not.toHaveBeenCalled();
   socket.stop();
   last().end(1006);
+  expect(told.lost).toHaveBeenCalledOnce();
   expect(clock.waiting).toBe(0);
 });
 

@@ -147,7 +147,6 @@ export class Socket {
   private drop(code: number): void {
     const wire = this.wire;
     if (!wire) return;
-    wire.onclose = null;
     wire.close(1000);
     void this.closed(wire, code);
   }
