@@ -1,93 +1,14 @@
 // The client package against a stack, over lines that are cut: what was sent is there once, in order, for everybody.
 import assert from "node:assert/strict";
-import { after, test } from "node:test";
-import WebSocket from "ws";
-import { ChatClient, inMemory } from "../web/packages/chat-client/dist/index.js";
-import { PASSWORD, at, http, person, room } from "./lib.mjs";
-import { Line } from "./line.mjs";
-
-const open = [];
-after(() => open.forEach((each) => each.close()));
-
-/** Somebody's program, on a line of its own; `again` is its next run, with what this one stored. */
-async function program(who) {
-  const line = await Line.to(at.web);
-  open.push(line);
-  const program = { line };
-  const listening = (url, request) => {
-    program.bearer = request.headers.authorization ?? program.bearer;
-    return fetch(url, request);
-  };
-  const environment = inMemory({ origin: line.origin, WebSocket, fetch: listening });
-  program.again = () => {
-    const client = new ChatClient(environment);
-    open.push(client);
-    return client;
-  };
-  program.client = program.again();
-  await program.client.signIn("login", { username: who.username, password: PASSWORD });
-  return program;
-}
-
-/** Waits until what the client shows is so. */
-function shows(client, is, what) {
-  return new Promise((resolve, reject) => {
-    const look = () => {
-      if (!is(client.snapshot())) return;
-      clearTimeout(timer);
-      forget();
-      resolve();
-    };
-    const forget = client.subscribe(look);
-    const timer = setTimeout(() => {
-      forget();
-      const { logs, ...rest } = client.snapshot();
-      reject(new Error(`never ${what}: ${JSON.stringify(rest)} ${JSON.stringify(Object.values(logs).map(texts))}`));
-    }, 60_000);
-    look();
-  });
-}
-const texts = (log) => (log?.messages ?? []).map(({ body }) => body.text ?? body.kind);
-const textsIn = (client, id) => texts(client.snapshot().logs[id]);
-const isOpen = ({ connection }) => connection === "open";
-const lost = ({ connection }) => connection === "lost";
-
-/** Two people in a room, and both look at it. */
-async function two() {
-  const [ada, bob] = [await person("ada"), await person("bob")];
-  const { id } = await room(ada, { memberIds: [bob.id] });
-  const [a, b] = [await program(ada), await program(bob)];
-  for (const { client } of [a, b]) {
-    await shows(client, (state) => isOpen(state) && state.logs[id], "in the room");
-    client.watch(id);
-  }
-  return { ada, bob, id, a, b };
-}
-
-/** Both show what the server's log has, to the end, and nothing waits any more. */
-async function agree(ada, id, clients, written) {
-  for (const client of clients) await shows(client, ({ outbox }) => outbox.length === 0, "all sent");
-  const page = (await ada.as("GET", `/api/rooms/${id}/events?limit=1000`)).json;
-  assert.deepEqual(page.items.map(({ seq }) => seq), page.items.map((_, n) => n + 1));
-  const said = page.items.filter(({ type }) => type === "message").map(({ message }) => message);
-  for (const client of clients) {
-    await shows(client, ({ logs }) => logs[id]?.head === page.headSeq, "at the head");
-    if (client.snapshot().logs[id].from > 1) await client.older(id);
-    assert.deepEqual(textsIn(client, id), said);
-  }
-  for (const [name, own] of Object.entries(written)) {
-    assert.deepEqual(said.filter((text) => text.startsWith(`${name} `)), own, "each once, in the order written");
-  }
-}
+import { test } from "node:test";
+import { agree, isOpen, lost, program, shows, two, write } from "./clients.mjs";
+import { PASSWORD, http } from "./lib.mjs";
 
 test("what is sent while the line is cut arrives when it is back, once and in order, on both sides", async () => {
   const { ada, id, a, b } = await two();
   const written = { a: [], b: [] };
   const say = (name, client, count) => {
-    for (let n = 0; n < count; n++) {
-      written[name].push(`${name} ${written[name].length}`);
-      client.send(id, written[name].at(-1));
-    }
+    for (let n = 0; n < count; n++) write(written, name, client, id);
   };
   say("a", a.client, 3);
   say("b", b.client, 3);
@@ -137,10 +58,7 @@ test("both lines fail in turns while both write", async () => {
   const written = { a: [], b: [] };
   const faults = ["cut", "deafen", "mend", "deafen", "mend", "cut", "mend", "deafen", "cut", "mend"];
   for (let round = 0; round < 40; round++) {
-    for (const [name, { client }] of Object.entries({ a, b })) {
-      written[name].push(`${name} ${round}`);
-      client.send(id, written[name].at(-1));
-    }
+    for (const [name, { client }] of Object.entries({ a, b })) write(written, name, client, id);
     [a, b][round % 2].line[faults[Math.floor(round / 2) % faults.length]]();
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
