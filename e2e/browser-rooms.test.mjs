@@ -1,7 +1,7 @@
 // What a room shows beyond its texts: what is unread, edited, deleted or reacted to, and what was said long ago.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { artifacts, heard, messages, newcomer, program } from "./browser.mjs";
+import { artifacts, create, heard, messages, newcomer, program, say } from "./browser.mjs";
 import { eventually } from "./lib.mjs";
 
 test("unread messages are counted until they are looked at; edits, deletions and reactions are shown", async () => {
@@ -63,4 +63,24 @@ test("older messages come in steps, back to the first", async () => {
   assert.equal(steps, 2);
   assert.deepEqual(await messages(page), texts);
   await context.close();
+});
+
+test("who is typing is shown, until it is sent", async () => {
+  const [ada, bob] = [await newcomer("ada"), await newcomer("bob")];
+  await create(ada.page, "Typists");
+  const { as } = await program(ada.username);
+  const [room] = (await as("GET", "/api/rooms")).json.items;
+  const { status } = await as("POST", `/api/rooms/${room.id}/members`, { userId: (await program(bob.username)).id });
+  assert.equal(status, 201);
+  await bob.page.getByRole("button", { name: "Typists" }).click();
+  await say(ada.page, "hello");
+  await heard(bob.page, "hello");
+  await ada.page.getByRole("textbox", { name: "Message" }).pressSequentially("well");
+  const typing = bob.page.getByText(`${ada.username} is typing…`);
+  await typing.waitFor();
+  await ada.page.getByRole("textbox", { name: "Message" }).press("Enter");
+  await heard(bob.page, "well");
+  await typing.waitFor({ state: "detached" });
+  assert.deepEqual([...ada.faults, ...bob.faults], []);
+  await Promise.all([ada.context.close(), bob.context.close()]);
 });

@@ -85,19 +85,34 @@ export function RoomView({ chat, state, room }: Props) {
         <li ref={end} aria-hidden="true" />
       </ol>
       {(problem ?? state.notice) && <p role="alert">{problem ?? state.notice}</p>}
-      <Composer onSend={send} />
+      <p className="typing" role="status">
+        {typists(state, room.id)}
+      </p>
+      <Composer onSend={send} onTyping={(typing) => chat.typing(room.id, typing)} />
     </main>
   );
 }
 
+/** In words, with the names that are known from what was said. */
+function typists({ typing, logs }: State, roomId: string): string {
+  const names = (typing[roomId] ?? []).map(
+    (userId) => logs[roomId]?.messages.findLast((message) => message.senderId === userId)?.senderName,
+  );
+  if (names.length === 0) return "";
+  if (names.length > 3 || names.includes(undefined)) {
+    return names.length === 1 ? "Somebody is typing…" : "Several people are typing…";
+  }
+  return `${names.join(", ")} ${names.length === 1 ? "is" : "are"} typing…`;
+}
+
 /** @param onSend says whether the text was taken; if not, it stays. */
-function Composer({ onSend }: { onSend(text: string): boolean }) {
+function Composer(props: { onSend(text: string): boolean; onTyping(typing: boolean): void }) {
   const form = useRef<HTMLFormElement>(null);
   function submit(event: FormEvent<HTMLFormElement>): void {
     event.preventDefault();
     const text = String(new FormData(event.currentTarget).get("text"));
     if (!text.trim()) return;
-    if (onSend(text)) event.currentTarget.reset();
+    if (props.onSend(text)) event.currentTarget.reset();
   }
   function keyed(event: KeyboardEvent): void {
     if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
@@ -113,6 +128,7 @@ function Composer({ onSend }: { onSend(text: string): boolean }) {
         rows={2}
         maxLength={4000}
         onKeyDown={keyed}
+        onChange={(event) => props.onTyping(event.target.value !== "")}
       />
       <button>Send</button>
     </form>

@@ -6,6 +6,7 @@ import type { RoomLog } from "./log.ts";
 import type { Entry } from "./outbox.ts";
 import { Account, AnotherUser } from "./session.ts";
 import { Timers } from "./timers.ts";
+import type { TypingState } from "./typing.ts";
 import { Visit } from "./visit.ts";
 import type { Draft } from "./wire.ts";
 
@@ -18,11 +19,15 @@ export interface State {
   logs: Readonly<Record<string, RoomLog>>;
   /** What was written here and is not in its log yet, in order. */
   outbox: readonly Entry[];
+  typing: TypingState;
   /** What went wrong, in words for people. */
   notice?: string;
 }
 
-const EMPTY: State = { phase: "starting", connection: "connecting", rooms: [], logs: {}, outbox: [] };
+const EMPTY: State = {
+  ...{ phase: "starting", connection: "connecting" },
+  ...{ rooms: [], logs: {}, outbox: [], typing: {} },
+};
 
 export class ChatClient {
   private state = EMPTY;
@@ -107,7 +112,8 @@ export class ChatClient {
   private show(visit: Visit): void {
     if (visit !== this.visit) return;
     const { logs, outbox } = visit.core.state;
-    const shown = { connection: visit.connection, rooms: visit.look(), logs, outbox: outbox.entries };
+    const { connection, typing } = visit;
+    const shown = { connection, rooms: visit.look(), logs, outbox: outbox.entries, typing: typing.state };
     this.set({ ...this.state, ...shown });
   }
 
@@ -163,9 +169,14 @@ export class ChatClient {
     this.visit?.read(roomId);
   }
 
+  /** Somebody types in a room here, or has left off; to be called with each key. */
+  typing(roomId: string, typing: boolean): void {
+    this.visit?.typing.tell(roomId, typing);
+  }
+
   /** Asks for my rooms again. */
   list(): Promise<void> {
-    return this.here().list();
+    return this.here().listing.once();
   }
 
   /** A request to the API in the user's name. */

@@ -37,3 +37,7 @@ export const OLDER_EVENTS = 200;
 export const OLDER_MESSAGES = 50;
 /** Read markers of a room go out no faster; the last one always does. */
 export const READ_EVERY_MS = 1_000;
+
+/** Typing ends by itself after so long, at the server too; who goes on says so before. */
+export const TYPING_ENDS_MS = 6_000;
+export const TYPING_EVERY_MS = 3_000;

@@ -4,13 +4,15 @@ import { Core } from "./core.ts";
 import type { Effect } from "./effect.ts";
 import type { Environment } from "./environment.ts";
 import { History } from "./history.ts";
-import { Problem, isOver, type EventPage, type Page, type Room, type User } from "./http.ts";
+import { Problem, type EventPage, type Room, type User } from "./http.ts";
 import { EVENTS_PER_PAGE, READ_EVERY_MS } from "./limits.ts";
+import { Listing } from "./listing.ts";
 import type { Entry } from "./outbox.ts";
 import { RoomList } from "./rooms.ts";
 import type { Account } from "./session.ts";
 import { Socket } from "./socket.ts";
 import { Timers } from "./timers.ts";
+import { Typing } from "./typing.ts";
 import { isDurable, type Draft, type DurableEvent, type ServerFrame } from "./wire.ts";
 
 export interface Told {
@@ -24,13 +26,12 @@ export class Visit {
   readonly core: Core;
   readonly rooms: RoomList;
   readonly history: History;
+  readonly listing: Listing;
+  readonly typing: Typing;
   connection: "connecting" | "open" | "lost" = "connecting";
   private readonly socket: Socket;
   private readonly timers: Timers;
   private stopped = false;
-  private listing: Promise<void> | undefined;
-  private listAgain: Promise<void> | undefined;
-  private listFailures = 0;
 
   constructor(
     private readonly environment: Environment,
@@ -48,6 +49,17 @@ export class Visit {
       later: (work) => this.timers.after("look", jittered(3, random), work),
       over: () => this.stopped,
     });
+    this.listing = new Listing(environment, account, {
+      listed: (rooms) => {
+        this.rooms.list(rooms);
+        this.run(this.core.rooms(rooms.map((room) => room.id)));
+      },
+      ended: (error) => this.told.ended(error),
+    });
+    this.typing = new Typing(clock, {
+      changed: () => this.told.changed(),
+      tell: (roomId, typing) => this.socket.send({ type: "typing", roomId, typing }),
+    });
     this.socket = new Socket(environment, {
       token: () => account.accessToken(),
       renewIn: () => account.renewIn(),
@@ -56,7 +68,7 @@ export class Visit {
         this.connection = "open";
         this.run(this.core.opened(limits));
         // What happened while away may have changed the list too.
-        this.relist();
+        this.listing.ask();
       },
       frame: (frame) => this.frame(frame),
       lost: () => this.lost(),
@@ -66,7 +78,7 @@ export class Visit {
 
   async start(): Promise<void> {
     void this.socket.start();
-    this.relist();
+    this.listing.ask();
     try {
       const kept = await this.environment.outbox.load(this.user.id);
       if (this.stopped) return;
@@ -81,6 +93,8 @@ export class Visit {
     this.stopped = true;
     this.socket.stop();
     this.timers.cancelAll();
+    this.listing.stop();
+    this.typing.lost();
   }
 
   hurry(): void {
@@ -89,6 +103,7 @@ export class Visit {
 
   submit(draft: Draft): void {
     this.run(this.core.submit(draft));
+    this.typing.tell(draft.roomId, false);
   }
 
   run(effects: readonly Effect[]): void {
@@ -112,7 +127,7 @@ export class Visit {
       case "drop":
         return void this.dropped(effect.messageId);
       case "relist":
-        return this.relist();
+        return this.listing.ask();
     }
   }
 
@@ -136,7 +151,8 @@ export class Visit {
     if (isDurable(frame)) this.rooms.event(frame);
     if (frame.type === "joined") frame.events.forEach((event) => this.rooms.event(event));
     if (frame.type === "read" && frame.userId === this.user.id) this.rooms.read(frame.roomId, frame.seq);
-    if (frame.type === "notice") this.relist();
+    this.typing.frame(frame);
+    if (frame.type === "notice") this.listing.ask();
     this.run(this.core.frame(frame));
   }
 
@@ -144,6 +160,7 @@ export class Visit {
     this.connection = "lost";
     this.core.lost();
     this.rooms.lost();
+    this.typing.lost();
     this.told.changed();
   }
 
@@ -161,63 +178,17 @@ export class Visit {
     try {
       page = await this.events(roomId, after, Math.min(to - after, EVENTS_PER_PAGE));
     } catch (error) {
-      if (error instanceof Problem && [403, 404].includes(error.status)) this.relist();
+      if (error instanceof Problem && [403, 404].includes(error.status)) this.listing.ask();
     }
     if (this.stopped) return;
     page.items.forEach((event) => this.rooms.event(event));
     this.run(this.core.fetched(roomId, page.logId, page.items));
   }
 
-  /** Goes on until it is answered. */
-  private relist(): void {
-    if (this.stopped) return;
-    this.timers.cancel("list");
-    this.list().catch((error: unknown) => {
-      if (this.stopped) return;
-      if (isOver(error)) return this.told.ended(error);
-      this.relistLater();
-    });
-  }
-
-  private relistLater(): void {
-    const wait = jittered(++this.listFailures, this.environment.random);
-    this.timers.after("list", wait, () => this.relist());
-  }
-
-  /** Asks for my rooms: one look at a time, and the one that answers began after it was asked for. */
-  list(): Promise<void> {
-    if (!this.listing) {
-      this.listing = this.readRooms().finally(() => (this.listing = undefined));
-      return this.listing;
-    }
-    this.listAgain ??= this.listing
-      .catch(() => undefined)
-      .then(() => {
-        this.listAgain = undefined;
-        return this.list();
-      });
-    return this.listAgain;
-  }
-
-  private async readRooms(): Promise<void> {
-    const rooms: Room[] = [];
-    let cursor: string | undefined;
-    do {
-      const more = cursor ? `&cursor=${encodeURIComponent(cursor)}` : "";
-      const page = await this.account.ask<Page<Room>>(`/api/rooms?limit=200${more}`);
-      rooms.push(...page.items);
-      cursor = page.nextCursor;
-    } while (cursor);
-    if (this.stopped) return;
-    this.rooms.list(rooms);
-    this.run(this.core.rooms(rooms.map((room) => room.id)));
-  }
-
   /** My rooms as they stand. Where a count is not known, they are asked for again. */
   look(): readonly Room[] {
     const { rooms, sure } = this.rooms.look(this.core.state.logs);
-    if (sure) this.listFailures = 0;
-    else if (!this.stopped && !this.listing && !this.timers.has("list")) this.relistLater();
+    this.listing.doubt(sure);
     return rooms;
   }
 
