@@ -35,6 +35,8 @@ export const EVENTS_PER_PAGE = 1_000;
 export const OLDER_EVENTS = 200;
 /** A room that is looked at shows as many messages at least, and as many more for each step back. */
 export const OLDER_MESSAGES = 50;
+/** Changes of rooms that are remembered for a list that was made before them. */
+export const RECENT_CHANGES = 200;
 /** Read markers of a room go out no faster; the last one always does. */
 export const READ_EVERY_MS = 1_000;
 

@@ -87,6 +87,16 @@ test("what changes of a room is told once, and not what the list knew already", 
   expect(rooms.look({}).rooms[0]?.memberCount).toBe(2);
 });
 
+test("a list that was made before what was heard since does not undo it", () => {
+  const rooms = new RoomList("me");
+  rooms.list([room({})]);
+  for (const seq of [11, 12]) {
+    rooms.event({ roomId: "r", by: "you", type: "member", seq, userId: `u${seq}`, change: "added" });
+  }
+  rooms.list([room({ headSeq: 11, memberCount: 3 })]);
+  expect(rooms.look({}).rooms[0]?.memberCount).toBe(4);
+});
+
 test("the list is the same value until something of it changes", () => {
   const rooms = new RoomList("me");
   rooms.list([room({}), room({ id: "s" })]);

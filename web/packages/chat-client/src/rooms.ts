@@ -2,8 +2,12 @@
 // to the read marker; else the listed ones go on from the place where they were counted.
 import type { Room } from "./http.ts";
 import type { LogMessage } from "./fold.ts";
+import { RECENT_CHANGES } from "./limits.ts";
 import type { RoomLog } from "./log.ts";
 import type { DurableEvent, EventOf } from "./wire.ts";
+
+/** An event that changes a room, not what is said in it. */
+type Told = EventOf<"member"> | EventOf<"room">;
 
 interface Listed {
   room: Room;
@@ -24,12 +28,15 @@ export class RoomList {
   private listed: readonly Listed[] = [];
   private shown = new Map<string, Shown>();
   private readonly reads = new Map<string, number>();
+  /** A list that was made before them comes after them. */
+  private recent: Told[] = [];
   private last: readonly Room[] = [];
 
   constructor(private readonly me: string) {}
 
   list(rooms: readonly Room[]): void {
     this.listed = rooms.map((room) => ({ room, toldAt: room.headSeq }));
+    this.recent.forEach((event) => this.tell(event));
   }
 
   /** Markers that were moved here may not have reached the server. */
@@ -53,6 +60,11 @@ export class RoomList {
 
   event(event: DurableEvent): void {
     if (event.type !== "member" && event.type !== "room") return;
+    this.recent = [...this.recent.slice(1 - RECENT_CHANGES), event];
+    this.tell(event);
+  }
+
+  private tell(event: Told): void {
     this.listed = this.listed.map((listed) =>
       listed.room.id === event.roomId && event.seq > listed.toldAt
         ? { room: this.told(listed.room, event), toldAt: event.seq }
@@ -60,7 +72,7 @@ export class RoomList {
     );
   }
 
-  private told(room: Room, event: EventOf<"member"> | EventOf<"room">): Room {
+  private told(room: Room, event: Told): Room {
     if (event.type === "room") return event.change === "created" ? room : { ...room, ...event.room };
     const { change, userId, role } = event;
     if (change === "role") return userId === this.me && role ? { ...room, myRole: role } : room;
