@@ -29,6 +29,8 @@ const EMPTY: State = {
   ...{ rooms: [], logs: {}, outbox: [], typing: {} },
 };
 
+const UNKEPT = "What you write will not outlive this page.";
+
 export class ChatClient {
   private state = EMPTY;
   private readonly listeners = new Set<() => void>();
@@ -101,8 +103,8 @@ export class ChatClient {
     const user = this.account.user as User;
     const visit: Visit = new Visit(this.environment, this.account, user, {
       changed: () => this.show(visit),
-      ended: (error) => visit === this.visit && this.ended(error),
-      unkept: () => this.set({ ...this.state, notice: "What you write will not outlive this page." }),
+      ended: (error) => this.ended(error),
+      unkept: () => visit === this.visit && this.set({ ...this.state, notice: UNKEPT }),
     });
     this.visit = visit;
     this.set({ ...EMPTY, phase: "signed-in", user });

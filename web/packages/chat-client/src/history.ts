@@ -65,7 +65,7 @@ export class History {
       const now = this.core.state.logs[roomId];
       const more = (now?.messages.length ?? 0) - had;
       // It began anew meanwhile, or nobody looks at it and it let go of what it had.
-      if (!now || now.from >= log.from || more < 0 || more >= OLDER_MESSAGES) return;
+      if (!now || now.from >= log.from || more >= OLDER_MESSAGES) return;
     }
   }
 

@@ -58,6 +58,7 @@ test("what went by unseen, another history, and a deletion of something unseen a
   const heard = { ...log(11, 11, []), changes };
   expect(count(room({}), 4, heard, "me").sure).toBe(false);
   expect(count(room({ headSeq: 11 }), 4, heard, "me").sure).toBe(true);
+  expect(count(room({ unreadCount: 0 }), 4, heard, "me")).toEqual(counts(0, 1, true));
 });
 
 test("a marker only moves forward, and one that may not have arrived is forgotten", () => {

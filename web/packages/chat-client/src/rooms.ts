@@ -73,7 +73,7 @@ export class RoomList {
   }
 
   private told(room: Room, event: Told): Room {
-    if (event.type === "room") return event.change === "created" ? room : { ...room, ...event.room };
+    if (event.type === "room") return { ...room, ...event.room };
     const { change, userId, role } = event;
     if (change === "role") return userId === this.me && role ? { ...room, myRole: role } : room;
     const more = change === "joined" || change === "added" ? 1 : -1;

@@ -109,3 +109,19 @@ test("who has written shows what it has seen", async () => {
   await account.ask("/api/rooms");
   expect([1, 2, 3].map((n) => headersOf(n)["chat-seen"])).toEqual([undefined, "7", "7"]);
 });
+
+test("what one user asked is not asked again with the next one's token", async () => {
+  server.mockResolvedValueOnce(session("a", "ada"));
+  const account = new Account(browser);
+  await account.accessToken();
+  let refuse: (response: Response) => void = () => undefined;
+  server.mockReturnValueOnce(new Promise((resolve) => (refuse = resolve)));
+  const asked = account.ask("/api/rooms", "POST", {});
+  await Promise.resolve();
+  account.forget();
+  server.mockResolvedValueOnce(session("b", "bob"));
+  await account.enter("login", { username: "bob", password: "p" });
+  refuse(refusal(401));
+  await expect(asked).rejects.toMatchObject({ code: "another-user" });
+  expect(server).toHaveBeenCalledTimes(3);
+});
