@@ -180,3 +180,21 @@ test("invites: made, listed, accepted, used up, expired, withdrawn, forged", asy
   assertProblem(await accept(late, short.code), 410, "gone");
   assert.deepEqual((await ada.as("GET", path)).json.items, []);
 });
+
+test("a room that one device makes, joins or opens is told to the others of its user", async () => {
+  const [ada, bob] = [await person("ada"), await person("bob")];
+  const other = await Socket.open(bob);
+  const told = (kind, roomId) => other.frame((frame) => frame.type === "notice" && frame.kind === kind && frame.roomId === roomId);
+  const own = await room(bob);
+  await told("room-added", own.id);
+  const open = await room(ada);
+  assert.equal((await bob.as("POST", `/api/rooms/${open.id}/join`)).status, 200);
+  await told("room-added", open.id);
+  const closed = await room(ada, { visibility: "private" });
+  const { code } = (await ada.as("POST", `/api/rooms/${closed.id}/invites`, {})).json;
+  assert.equal((await bob.as("POST", `/api/invites/${code}/accept`)).status, 200);
+  await told("room-added", closed.id);
+  const direct = (await bob.as("POST", "/api/dms", { userId: ada.id })).json;
+  await told("dm-created", direct.id);
+  await other.close();
+});

@@ -53,7 +53,9 @@ impl Core {
             })
             .await?;
         if event.is_some() {
-            self.announcer.notify(peer, NoticeKind::DmCreated, room);
+            for who in [user, peer] {
+                self.announcer.notify(who, NoticeKind::DmCreated, room);
+            }
         }
         self.announce(event);
         let object = self.room_of(&call, room).await?;

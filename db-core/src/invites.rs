@@ -3,6 +3,7 @@
 use common::{
     RoomId, Timestamp, UserId, cursor,
     event::Event,
+    frame::NoticeKind,
     invite::InviteCode,
     limits,
     room::{Invite, Page, Role, Room},
@@ -148,6 +149,9 @@ impl Core {
                 Ok(event)
             })
             .await?;
+        if event.is_some() {
+            self.announcer.notify(user, NoticeKind::RoomAdded, code.room_id);
+        }
         self.announce(event);
         self.ask_for_keys(&call, user, Some(code.room_id)).await;
         Ok(Answer::written(self.room_of(&call, code.room_id).await?, self.seen()))

@@ -55,6 +55,10 @@ impl Core {
                 Ok(Some(event))
             })
             .await?;
+        if joined.is_some() {
+            // The user's other devices don't know yet.
+            self.announcer.notify(user, NoticeKind::RoomAdded, room);
+        }
         self.announce(joined);
         self.ask_for_keys(&call, user, Some(room)).await;
         Ok(Answer::written(self.room_of(&call, room).await?, self.seen()))

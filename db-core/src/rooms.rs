@@ -154,7 +154,8 @@ impl Core {
             .await?;
         if let Some(event) = event {
             self.announcer.offer(Announcement::event(event));
-            for user in added {
+            // The owner's other devices don't know yet either.
+            for user in added.into_iter().chain([owner]) {
                 self.announcer.notify(user, NoticeKind::RoomAdded, room);
             }
         }
