@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::run::program;
 
 /// Our crates, and which of ours each may build on.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("common", &[]),
     ("db-api", &["common"]),
     ("db-api-suite", &["common", "db-api", "service"]),
@@ -31,10 +31,12 @@ const ALLOWED: [(&str, &[&str]); 16] = [
     ),
     ("db-core", &["bus", "common", "db-api", "http-contract", "service"]),
     ("local-servers", &[]),
+    ("chat-client", &["common", "service"]),
     (
         "checker",
         &[
             "bus",
+            "chat-client",
             "common",
             "db-api",
             "db-core",
@@ -57,7 +59,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
             "ws-core",
         ],
     ),
-    ("bench", &["common", "local-servers", "service"]),
+    ("bench", &["chat-client", "common", "local-servers", "service"]),
     ("xtask", &["local-servers"]),
 ];
 

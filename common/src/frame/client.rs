@@ -6,26 +6,26 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{LogId, MessageId, RoomId, Seq, UserId, event::Content, room::Presence};
 
 pub use parse::{ClientFrame, Rejected, Request, RequestType};
 
 /// A room that a client wants to hear, from where it left off.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct JoinRoom {
     pub room_id: RoomId,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_seq: Option<Seq>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_id: Option<LogId>,
 }
 
 /// Hear rooms, each from where the client left off. The answer is a `joined` or an `error` for each.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Join {
     pub rooms: Vec<JoinRoom>,
@@ -33,7 +33,7 @@ pub struct Join {
 
 /// A new message. Needs membership, not a `join`; the `ack` comes after the commit. The same `messageId` again gives the same
 /// `ack`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Send {
@@ -41,16 +41,16 @@ pub struct Send {
     pub message_id: MessageId,
     #[serde(flatten)]
     pub content: SentContent,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<MessageId>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mentions: Vec<UserId>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
 }
 
 /// What can be sent: [`Content`] without the deleted one.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Fields")]
 pub struct SentContent(pub Content);
 
@@ -75,7 +75,7 @@ impl TryFrom<Fields> for SentContent {
 }
 
 /// Hear no more of a room on this socket. The membership stays.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Leave {
@@ -83,7 +83,7 @@ pub struct Leave {
 }
 
 /// The user types, or has stopped; goes to the others in the room and ends by itself after 6 s. Has no answer.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Typing {
@@ -92,7 +92,7 @@ pub struct Typing {
 }
 
 /// The user has read the room up to here, on whatever device; a lower `seq` than before changes nothing. Has no answer.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Read {
@@ -101,7 +101,7 @@ pub struct Read {
 }
 
 /// How the user is there, as this socket tells it. Has no answer.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SetPresence {
     /// `online` or `away`; nobody says of themselves that they are `offline`.
@@ -110,7 +110,7 @@ pub struct SetPresence {
 
 /// A fresh access token in place, of the same user and session: another one's closes 4403. A bad one is an `error` and changes
 /// nothing.
-#[derive(Clone, PartialEq, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Auth {

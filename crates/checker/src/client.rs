@@ -1,12 +1,11 @@
-//! A client that keeps to the protocol and does it at random: it joins, resumes from where it was, sends and repeats by
-//! the rules of its [`Outbox`](outbox::Outbox), goes away, reads slowly and comes back to another gateway.
+//! A client that keeps to the protocol and does it at random: it joins, resumes from where it was, sends and repeats as the
+//! [`Core`](chat_client::core::Core) of the Rust client decides, goes away, reads slowly and comes back to another gateway.
 
 mod device;
 mod hearing;
-pub mod outbox;
 mod pages;
+mod plan;
 mod turns;
-mod view;
 mod wire;
 
 use async_trait::async_trait;

@@ -1,7 +1,8 @@
 //! What a run recorded: what each socket wrote and heard, in its order, and the logs as they stood at the end.
 
+pub use chat_client::core::Joined;
 use common::{
-    LogId, MessageId, RoomId, Seq, UserId,
+    Code, LogId, MessageId, RoomId, Seq, UserId,
     event::{Content, Event},
 };
 use serde_json::Value;
@@ -25,17 +26,6 @@ pub enum Wrote {
     },
 }
 
-/// A room is heard from here on.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Joined {
-    pub reference: String,
-    pub room: RoomId,
-    pub head: Seq,
-    pub log: LogId,
-    pub events: Vec<Event>,
-    pub truncated: bool,
-}
-
 /// What a client received on a socket.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Got {
@@ -50,7 +40,7 @@ pub enum Got {
     Refused {
         reference: String,
         room: Option<RoomId>,
-        code: String,
+        code: Code,
     },
     Left {
         room: RoomId,

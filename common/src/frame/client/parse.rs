@@ -1,6 +1,6 @@
 //! A client's text, taken as a frame or refused.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{Auth, Join, Leave, Read, Send, SetPresence, Typing};
@@ -20,7 +20,9 @@ words! {
     }
 }
 
-#[derive(Debug, Clone, PartialEq)]
+/// What a client says. Made by hand when it is read, so that a fault names its field.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "camelCase")]
 pub enum Request {
     Join(Join),
     Leave(Leave),
@@ -33,9 +35,11 @@ pub enum Request {
 }
 
 /// A frame from a client.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ClientFrame {
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    #[serde(flatten)]
     pub request: Request,
 }
 

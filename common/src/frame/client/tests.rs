@@ -65,3 +65,20 @@ fn one_body_is_taken_and_unknown_fields_are_ignored() {
     ));
     assert!(matches!(with(""), Err(Rejected::Invalid { .. })));
 }
+
+#[test]
+fn what_a_client_writes_is_read_as_what_it_meant() {
+    let read = |text: &str| ClientFrame::parse(text).unwrap();
+    for text in [
+        format!(r#"{{"ref":"1","type":"join","rooms":[{{"roomId":"{ROOM}","afterSeq":3,"logId":"{ROOM}"}}]}}"#),
+        format!(r#"{{"ref":"2","type":"send","roomId":"{ROOM}","messageId":"{ROOM}","message":"hi"}}"#),
+        format!(r#"{{"type":"leave","roomId":"{ROOM}"}}"#),
+        format!(r#"{{"type":"typing","roomId":"{ROOM}","typing":true}}"#),
+        format!(r#"{{"type":"read","roomId":"{ROOM}","seq":9}}"#),
+        r#"{"type":"presence","status":"away"}"#.to_owned(),
+        r#"{"ref":"3","type":"auth","accessToken":"a.b.c"}"#.to_owned(),
+        r#"{"type":"ping"}"#.to_owned(),
+    ] {
+        assert_eq!(serde_json::to_string(&read(&text)).unwrap(), text);
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chat_client::core::is_passing;
 use common::{
     MessageId, RoomId, Seq, UserId,
     event::{Event, MemberChange},
@@ -153,7 +154,7 @@ fn refused_for_good(device: &DeviceHistory) -> BTreeSet<(RoomId, MessageId)> {
                 }) => {
                     sends.insert(reference, (*room, *message));
                 }
-                Entry::Got(Got::Refused { reference, code, .. }) if code != "unavailable" => {
+                Entry::Got(Got::Refused { reference, code, .. }) if !is_passing(*code) => {
                     refused.extend(sends.get(reference.as_str()));
                 }
                 _ => {}

@@ -32,33 +32,33 @@ impl Pass<'_> {
     pub fn joined(&mut self, asked: Option<OpenJoin>, joined: &Joined) {
         if let Some(asked) = asked {
             self.caught_up(&asked, joined);
-            if joined.head < asked.known {
+            if joined.head_seq < asked.known {
                 let what = format!(
                     "{} is at {}, {} was acked before",
-                    joined.room, joined.head, asked.known
+                    joined.room_id, joined.head_seq, asked.known
                 );
                 self.fail(Rule::OldHead, what);
             }
         }
         joined.events.iter().for_each(|event| self.truthful(event));
-        for send in self.sends.values_mut().filter(|send| send.room == joined.room) {
+        for send in self.sends.values_mut().filter(|send| send.room == joined.room_id) {
             send.before_joined = true;
         }
         let live = Live {
-            head: joined.head,
-            last: joined.head,
-            top: joined.head,
+            head: joined.head_seq,
+            last: joined.head_seq,
+            top: joined.head_seq,
             acked: BTreeSet::new(),
         };
-        self.rooms.insert(joined.room, Room::In(live));
+        self.rooms.insert(joined.room_id, Room::In(live));
     }
 
     /// The events lead from the place asked to the head; of a truncated one, from anywhere above it, or there are none.
     fn caught_up(&mut self, asked: &OpenJoin, joined: &Joined) {
         let seqs: Vec<u64> = joined.events.iter().map(|event| event.seq().get()).collect();
-        let head = joined.head.get();
-        let unknown =
-            asked.log.is_some_and(|log| log != joined.log) || asked.after.is_some_and(|after| after > joined.head);
+        let head = joined.head_seq.get();
+        let unknown = asked.log.is_some_and(|log| log != joined.log_id)
+            || asked.after.is_some_and(|after| after > joined.head_seq);
         let right = match asked.after {
             None => seqs.is_empty(),
             Some(_) if unknown => seqs.is_empty() && joined.truncated,
@@ -69,7 +69,7 @@ impl Pass<'_> {
             Some(after) => seqs == (after.get() + 1..=head).collect::<Vec<_>>(),
         };
         if !right {
-            let what = format!("{} to {head}, asked after {:?}: {seqs:?}", joined.room, asked.after);
+            let what = format!("{} to {head}, asked after {:?}: {seqs:?}", joined.room_id, asked.after);
             self.fail(Rule::CatchUp, what);
         }
     }

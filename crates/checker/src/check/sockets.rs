@@ -113,7 +113,7 @@ impl Pass<'_> {
         match got {
             Got::Joined(joined) => {
                 // What was left before its turn, or asked again, may be answered or not.
-                let asked = self.joins.remove(&(joined.reference.clone(), joined.room));
+                let asked = self.joins.remove(&(joined.reference.clone(), joined.room_id));
                 self.joined(asked, joined);
             }
             Got::Event(event) => self.event(event),

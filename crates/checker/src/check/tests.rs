@@ -83,9 +83,9 @@ fn joined(head: u64) -> [Entry; 2] {
     };
     let joined = Got::Joined(Joined {
         reference: "join".into(),
-        room: ROOM,
-        head: seq(head),
-        log: LOG,
+        room_id: ROOM,
+        head_seq: seq(head),
+        log_id: LOG,
         events: Vec::new(),
         truncated: false,
     });

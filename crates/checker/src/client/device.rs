@@ -2,18 +2,18 @@
 
 use std::{collections::BTreeMap, future::pending, sync::Arc};
 
-use common::{MessageId, RoomId, Seq, token::Actor};
+use chat_client::core::{Core, Room, Standing};
+use common::{
+    MessageId, RoomId, Seq,
+    frame::{ClientFrame, Request},
+    token::Actor,
+};
 use db_api::DbApi;
 use parking_lot::Mutex;
 use service::CancellationToken;
 use tokio::{sync::mpsc, time::Instant};
 
-use super::{
-    Connect,
-    pages::Page,
-    view::{RoomView, Standing},
-    wire::Wire,
-};
+use super::{Connect, pages::Page, plan::RoomPlan, wire::Wire};
 use crate::{
     chance::Chance,
     faults::Weather,
@@ -32,7 +32,9 @@ pub struct Hints {
 pub struct Device {
     pub name: String,
     pub actor: Actor,
-    pub rooms: BTreeMap<RoomId, RoomView>,
+    /// Decides; the device says when.
+    pub core: Core,
+    pub rooms: BTreeMap<RoomId, RoomPlan>,
     /// Message ids that others use too.
     pub contested: Vec<MessageId>,
     pub chance: Chance,
@@ -48,7 +50,6 @@ pub struct Device {
     pub next_turn: Instant,
     /// The client reads nothing until then.
     pub deaf_until: Instant,
-    pub references: u64,
     pages: mpsc::UnboundedReceiver<Page>,
     pub(super) fetched: mpsc::UnboundedSender<Page>,
 }
@@ -70,13 +71,18 @@ impl Device {
     pub fn new(parts: Parts) -> Self {
         let now = Instant::now();
         let (fetched, pages) = mpsc::unbounded_channel();
+        let mut core = Core::new(parts.actor.user_id);
+        for room in &parts.rooms {
+            core.open(*room);
+        }
         Self {
             name: parts.name,
             actor: parts.actor,
+            core,
             rooms: parts
                 .rooms
                 .into_iter()
-                .map(|room| (room, RoomView::new(room)))
+                .map(|room| (room, RoomPlan::default()))
                 .collect(),
             contested: parts.contested,
             chance: parts.chance,
@@ -90,7 +96,6 @@ impl Device {
             reconnect_at: now,
             next_turn: now,
             deaf_until: now,
-            references: 0,
             pages,
             fetched,
         }
@@ -129,7 +134,11 @@ impl Device {
             name: self.name,
             user: self.actor.user_id,
             sockets: self.sockets,
-            views: self.rooms.values().map(RoomView::at_end).collect(),
+            views: self
+                .core
+                .rooms()
+                .filter_map(|room| Some(self.rooms.get(&room.id)?.at_end(room)))
+                .collect(),
         }
     }
 
@@ -137,7 +146,7 @@ impl Device {
         let rooms = self.rooms.values();
         let online = self.socket.is_some();
         let times = rooms
-            .flat_map(|view| [view.again_at, view.join_at, view.fetch_at])
+            .flat_map(|plan| [plan.again_at, plan.join_at, plan.fetch_at])
             .flatten();
         let first = times.filter(|_| online).min();
         let turn = if online { self.next_turn } else { self.reconnect_at };
@@ -155,8 +164,8 @@ impl Device {
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
         for room in rooms {
-            let view = &self.rooms[&room];
-            let (again, join, fetch) = (is_due(view.again_at), is_due(view.join_at), is_due(view.fetch_at));
+            let plan = &self.rooms[&room];
+            let (again, join, fetch) = (is_due(plan.again_at), is_due(plan.join_at), is_due(plan.fetch_at));
             if again {
                 self.flush(room);
             }
@@ -189,10 +198,13 @@ impl Device {
         });
         let now = Instant::now();
         let together = self.chance.happens(0.5);
-        for view in self.rooms.values_mut() {
-            view.outbox.reconnected();
-            view.again_at = (!view.outbox.is_empty()).then(|| now + self.chance.millis(0..300));
-            view.join_at = (!together).then(|| now + self.chance.millis(0..300));
+        self.core.connected();
+        for room in self.core.rooms() {
+            let Some(plan) = self.rooms.get_mut(&room.id) else {
+                continue;
+            };
+            plan.again_at = (!room.outbox.is_empty()).then(|| now + self.chance.millis(0..300));
+            plan.join_at = (!together).then(|| now + self.chance.millis(0..300));
         }
         if together {
             let rooms: Vec<RoomId> = self.rooms.keys().copied().collect();
@@ -205,9 +217,7 @@ impl Device {
         if let Some(socket) = self.socket.take() {
             socket.leave();
         }
-        for view in self.rooms.values_mut() {
-            view.standing = Standing::Out;
-        }
+        self.core.lost();
         self.reconnect_at = Instant::now() + self.chance.millis(5..800);
     }
 
@@ -218,29 +228,41 @@ impl Device {
         }
     }
 
-    pub fn write(&mut self, frame: serde_json::Value, wrote: Option<Wrote>) {
-        if let Some(wrote) = wrote {
-            self.record(Entry::Wrote(wrote));
+    pub fn write(&mut self, frame: &ClientFrame) {
+        let reference = frame.reference.clone().unwrap_or_default();
+        match &frame.request {
+            Request::Send(send) => self.record(Entry::Wrote(Wrote::Send {
+                reference,
+                room: send.room_id,
+                message: send.message_id,
+            })),
+            Request::Join(join) => {
+                for asked in &join.rooms {
+                    self.record(Entry::Wrote(Wrote::Join {
+                        reference: reference.clone(),
+                        room: asked.room_id,
+                        after: asked.after_seq,
+                        log: asked.log_id,
+                    }));
+                }
+            }
+            Request::Leave(leave) => self.record(Entry::Wrote(Wrote::Leave { room: leave.room_id })),
+            Request::Typing(_) | Request::Read(_) | Request::Presence(_) | Request::Auth(_) | Request::Ping => {}
         }
-        if let Some(socket) = &mut self.socket {
-            socket.write(frame.to_string());
+        if let (Some(socket), Ok(text)) = (&mut self.socket, serde_json::to_string(frame)) {
+            socket.write(text);
         }
-    }
-
-    pub fn reference(&mut self) -> String {
-        self.references += 1;
-        self.references.to_string()
     }
 
     fn report(&self) {
-        let rooms = || self.rooms.values();
-        let joined = rooms().filter(|view| view.standing == Standing::In);
-        let busy = |view: &RoomView| {
-            !view.outbox.is_empty() || matches!(view.standing, Standing::Joining { .. }) || view.has_gap()
+        let rooms = || self.core.rooms();
+        let joined = rooms().filter(|room| room.standing == Standing::In);
+        let busy = |room: &Room| {
+            !room.outbox.is_empty() || matches!(room.standing, Standing::Joining { .. }) || room.has_gap()
         };
         *self.hints.lock() = Hints {
             settled: self.socket.is_some() && !rooms().any(busy),
-            heads: joined.map(|view| (view.room, view.head())).collect(),
+            heads: joined.map(|room| (room.id, room.head())).collect(),
         };
     }
 }

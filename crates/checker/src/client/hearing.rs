@@ -1,138 +1,107 @@
 //! What a device makes of a frame.
 
-use common::{MessageId, RoomId, Seq, event::Event};
-use serde_json::Value;
+use std::time::Duration;
+
+use chat_client::core::{Effect, Frame, Why};
+use common::frame::ServerFrame;
 use tokio::time::Instant;
 
-use super::{Device, view::Standing};
-use crate::history::{Entry, Got, Joined};
-
-fn read<T: serde::de::DeserializeOwned>(frame: &Value, field: &str) -> Option<T> {
-    T::deserialize(frame.get(field)?).ok()
-}
+use super::Device;
+use crate::history::{Entry, Got};
 
 /// A frame as it is recorded; `None` for those that say nothing of a room.
-fn parse(frame: &Value) -> Option<Got> {
-    let reference = || read::<String>(frame, "ref").unwrap_or_default();
-    match frame["type"].as_str()? {
-        "joined" => Some(Got::Joined(Joined {
-            reference: reference(),
-            room: read(frame, "roomId")?,
-            head: read(frame, "headSeq")?,
-            log: read(frame, "logId")?,
-            events: read(frame, "events")?,
-            truncated: read(frame, "truncated")?,
-        })),
-        "ack" => Some(Got::Ack {
-            reference: reference(),
-            room: read(frame, "roomId")?,
-            message: read(frame, "messageId")?,
-            seq: read(frame, "seq")?,
-        }),
-        "error" => Some(Got::Refused {
-            reference: reference(),
-            room: read(frame, "roomId"),
-            code: read(frame, "code")?,
-        }),
-        "left" => Some(Got::Left {
-            room: read(frame, "roomId")?,
-        }),
-        "typing" | "read" => Some(Got::Ephemeral {
-            room: read(frame, "roomId")?,
-        }),
-        "message" | "edited" | "deleted" | "reaction" | "member" | "room" => {
-            Some(Got::Event(Box::new(serde_json::from_value(frame.clone()).ok()?)))
+fn recorded(frame: &Frame) -> Option<Got> {
+    Some(match frame {
+        Frame::Joined(joined) => Got::Joined(joined.clone()),
+        Frame::Event(event) => Got::Event(event.clone()),
+        Frame::Said(ServerFrame::Ack {
+            reference,
+            room_id,
+            message_id,
+            seq,
+            ..
+        }) => Got::Ack {
+            reference: reference.clone().unwrap_or_default(),
+            room: *room_id,
+            message: *message_id,
+            seq: *seq,
+        },
+        Frame::Said(ServerFrame::Error(error)) => Got::Refused {
+            reference: error.reference.clone().unwrap_or_default(),
+            room: error.room_id,
+            code: error.code,
+        },
+        Frame::Said(ServerFrame::Left { room_id, .. }) => Got::Left { room: *room_id },
+        Frame::Said(ServerFrame::Typing { room_id, .. } | ServerFrame::Read { room_id, .. }) => {
+            Got::Ephemeral { room: *room_id }
         }
-        _ => None,
-    }
+        Frame::Said(_) | Frame::Unknown => return None,
+    })
 }
+
+/// How long a device takes to do what its core wants.
+#[derive(Default)]
+struct Waits {
+    soon: Duration,
+    later: Duration,
+}
+
+const NEXT_PAGE: Duration = Duration::from_millis(200);
 
 impl Device {
     pub fn hear(&mut self, text: &str) {
-        let Ok(frame) = serde_json::from_str::<Value>(text) else {
-            return self.lost();
+        // One that can't be read is heard by nobody: what it said is then missed, which the check finds.
+        let Ok(frame) = Frame::parse(text) else { return };
+        let Some(got) = recorded(&frame) else { return };
+        let waits = match &got {
+            Got::Joined(_) => self.waits(0..50, None),
+            Got::Event(_) => self.waits(100..1500, None),
+            Got::Refused { .. } => self.waits(5..400, Some(100..1500)),
+            // Nothing of these wants a wait.
+            Got::Ack { .. } | Got::Left { .. } | Got::Ephemeral { .. } => Waits::default(),
         };
-        let Some(got) = parse(&frame) else { return };
-        self.record(Entry::Got(got.clone()));
-        match got {
-            Got::Joined(joined) => self.joined(&joined),
-            Got::Event(event) => self.event(&event),
-            Got::Ack {
-                reference,
-                room,
-                message,
-                seq,
-            } => self.acked(&reference, room, message, seq),
-            Got::Refused { reference, room, code } => self.refused(&reference, room, &code),
-            Got::Left { .. } | Got::Ephemeral { .. } => {}
-        }
+        self.record(Entry::Got(got));
+        let effects = self.core.hear(frame);
+        self.heed(effects, &waits);
     }
 
-    fn joined(&mut self, joined: &Joined) {
-        let wait = self.chance.millis(0..50);
-        let Some(view) = self.rooms.get_mut(&joined.room) else {
-            return;
-        };
-        let Standing::Joining {
-            reference: asked,
-            resumes,
-        } = &view.standing
-        else {
-            return;
-        };
-        if *asked != joined.reference {
-            return;
-        }
-        if !resumes || (joined.truncated && joined.events.is_empty()) {
-            view.begin(joined.head, joined.log);
-        } else if view.resumes_from().is_none() {
-            view.begin(Seq::ZERO, joined.log);
-        }
-        view.standing = Standing::In;
-        joined.events.iter().for_each(|event| view.event(event));
-        if joined.truncated && view.has_gap() {
-            view.fetch_at = Some(Instant::now() + wait);
-        }
+    fn waits(&mut self, soon: std::ops::Range<u64>, later: Option<std::ops::Range<u64>>) -> Waits {
+        let soon = self.chance.millis(soon);
+        let later = later.map_or(soon, |later| self.chance.millis(later));
+        Waits { soon, later }
     }
 
-    fn event(&mut self, event: &Event) {
-        let wait = self.chance.millis(100..1500);
-        let user = self.actor.user_id;
-        let Some(view) = self.rooms.get_mut(&event.room_id()) else {
-            return;
-        };
-        view.event(event);
-        let over = matches!(event, Event::Member(member)
-            if member.user_id == user && member.change.ends_membership());
-        if over {
-            view.standing = Standing::Out;
-            view.join_at = Some(Instant::now() + wait);
-        }
+    /// A page has come, or did not.
+    pub fn heed_page(&mut self, effects: Vec<Effect>) {
+        let (soon, later) = (NEXT_PAGE, NEXT_PAGE);
+        self.heed(effects, &Waits { soon, later });
     }
 
-    fn acked(&mut self, reference: &str, room: RoomId, message: MessageId, seq: Seq) {
-        let Some(view) = self.rooms.get_mut(&room) else { return };
-        view.outbox.acked(reference, message);
-        view.own(seq, message);
-    }
-
-    fn refused(&mut self, reference: &str, room: Option<RoomId>, code: &str) {
-        let (soon, later) = (self.chance.millis(5..400), self.chance.millis(100..1500));
+    fn heed(&mut self, effects: Vec<Effect>, waits: &Waits) {
         let now = Instant::now();
-        let Some(view) = room.and_then(|room| self.rooms.get_mut(&room)) else {
-            return;
-        };
-        let joining = matches!(&view.standing, Standing::Joining { reference: asked, .. } if asked == reference);
-        if joining {
-            view.standing = Standing::Out;
-            view.join_at = Some(now + later);
-        } else if code == "unavailable" {
-            view.outbox.unavailable(reference);
-            if view.outbox.is_held() {
-                view.again_at.get_or_insert(now + soon);
+        let (soon, later) = (now + waits.soon, now + waits.later);
+        for effect in effects {
+            let (Effect::Begins { room, .. }
+            | Effect::Shown { room, .. }
+            | Effect::Settled { room, .. }
+            | Effect::NotJoined { room, .. }
+            | Effect::Ended { room }
+            | Effect::Again { room, .. }
+            | Effect::Fetch { room, .. }
+            | Effect::Rejoin { room }) = &effect;
+            let Some(plan) = self.rooms.get_mut(room) else { continue };
+            match effect {
+                Effect::Begins { after, .. } => plan.begins(after),
+                Effect::Shown { place, .. } => plan.shows(&place),
+                Effect::Again { .. } => drop(plan.again_at.get_or_insert(soon)),
+                Effect::NotJoined { .. } | Effect::Ended { .. } | Effect::Rejoin { .. } => plan.join_at = Some(later),
+                // What is not truncated the socket has to bring by itself: that is being checked.
+                Effect::Settled { .. }
+                | Effect::Fetch {
+                    why: Why::Overtaken, ..
+                } => {}
+                Effect::Fetch { .. } => plan.fetch_at = Some(soon),
             }
-        } else {
-            view.outbox.refused(reference);
         }
     }
 }

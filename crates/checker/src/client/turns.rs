@@ -1,11 +1,15 @@
 //! What a device does of its own accord.
 
-use common::{MessageId, RoomId, Seq};
-use serde_json::json;
+use chat_client::core::Standing;
+use common::{
+    MessageId, RoomId, Seq,
+    event::Content,
+    frame::{ClientFrame, Read, Request, Send, SentContent, Typing},
+    text::Body,
+};
 use tokio::time::Instant;
 
-use super::{Device, view::Standing};
-use crate::history::Wrote;
+use super::Device;
 
 impl Device {
     /// One random deed, and the time of the next.
@@ -44,7 +48,8 @@ impl Device {
 
     /// A message that is in the log already.
     fn send_again(&mut self, room: RoomId) {
-        let known = self.rooms[&room].own_messages(self.actor.user_id);
+        let Some(known) = self.core.room(room) else { return };
+        let known = self.rooms[&room].own_messages(known, self.actor.user_id);
         if !known.is_empty() {
             let message = *self.chance.pick(&known);
             self.send(room, message);
@@ -57,87 +62,78 @@ impl Device {
         self.send(room, message);
     }
 
-    fn send(&mut self, room: RoomId, message: MessageId) {
-        let Some(view) = self.rooms.get_mut(&room) else { return };
-        if view.outbox.has(message) {
+    fn send(&mut self, room_id: RoomId, message_id: MessageId) {
+        let waits = |of: &chat_client::core::Room| of.outbox.has(message_id);
+        if self.core.room(room_id).is_none_or(waits) {
             return;
         }
-        view.outbox.push(message);
-        if view.again_at.is_none() {
-            self.flush(room);
+        let Ok(body) = Body::parse("hi") else { return };
+        // One that finds no place waits for nobody, so nothing is missed.
+        let _ = self.core.submit(Send {
+            room_id,
+            message_id,
+            content: SentContent(Content::Message(body)),
+            reply_to: None,
+            mentions: Vec::new(),
+            traceparent: None,
+        });
+        if self.rooms[&room_id].again_at.is_none() {
+            self.flush(room_id);
         }
     }
 
     /// Writes what the room's outbox has to.
     pub fn flush(&mut self, room: RoomId) {
-        let references = &mut self.references;
-        let Some(view) = self.rooms.get_mut(&room) else { return };
-        view.again_at = None;
-        let due = view.outbox.due(|| {
-            *references += 1;
-            references.to_string()
-        });
-        for (reference, message) in due {
-            let frame =
-                json!({"type": "send", "ref": reference, "roomId": room, "messageId": message, "message": "hi"});
-            let wrote = Wrote::Send {
-                reference,
-                room,
-                message,
-            };
-            self.write(frame, Some(wrote));
+        if let Some(plan) = self.rooms.get_mut(&room) {
+            plan.again_at = None;
+        }
+        self.core.again(room);
+        while let Some(frame) = self.core.next_send(room) {
+            self.write(&frame);
         }
     }
 
     /// Joins from where the client is; now and then as if it knew nothing.
     pub fn join(&mut self, rooms: &[RoomId]) {
-        let reference = self.reference();
         let mut asked = Vec::new();
         for room in rooms {
             let fresh = self.chance.happens(0.05);
             let first = self.chance.happens(0.7).then_some(Seq::ZERO);
-            let Some(view) = self.rooms.get_mut(room) else { continue };
-            view.join_at = None;
-            let after = if fresh { None } else { view.resumes_from().or(first) };
-            let log = view.log.filter(|_| after.is_some());
-            view.standing = Standing::Joining {
-                reference: reference.clone(),
-                resumes: after.is_some(),
+            let (Some(plan), Some(known)) = (self.rooms.get_mut(room), self.core.room(*room)) else {
+                continue;
             };
-            asked.push(json!({"roomId": room, "afterSeq": after, "logId": log}));
-            self.record(crate::history::Entry::Wrote(Wrote::Join {
-                reference: reference.clone(),
-                room: *room,
-                after,
-                log,
-            }));
+            plan.join_at = None;
+            let after = if fresh { None } else { known.resumes_from().or(first) };
+            asked.push((*room, after));
         }
-        self.write(json!({"type": "join", "ref": reference, "rooms": asked}), None);
+        // What is open is not queued behind the join, as a client would: the gateway has to bear that too.
+        let frame = self.core.join(&asked);
+        self.write(&frame);
     }
 
     fn join_again(&mut self, room: RoomId) {
-        if self.rooms[&room].standing == Standing::In {
+        if self.core.room(room).is_some_and(|room| room.standing == Standing::In) {
             self.join(&[room]);
         }
     }
 
     fn leave(&mut self, room: RoomId) {
         let wait = self.chance.millis(20..1500);
-        let Some(view) = self.rooms.get_mut(&room) else { return };
-        view.standing = Standing::Out;
-        view.join_at = Some(Instant::now() + wait);
-        let reference = self.reference();
-        let frame = json!({"type": "leave", "ref": reference, "roomId": room});
-        self.write(frame, Some(Wrote::Leave { room }));
+        let Some(plan) = self.rooms.get_mut(&room) else { return };
+        plan.join_at = Some(Instant::now() + wait);
+        let frame = self.core.leave(room);
+        self.write(&frame);
     }
 
-    fn chat(&mut self, room: RoomId) {
-        let frame = if self.chance.happens(0.5) {
-            json!({"type": "typing", "roomId": room, "typing": true})
+    fn chat(&mut self, room_id: RoomId) {
+        let request = if self.chance.happens(0.5) {
+            Request::Typing(Typing { room_id, typing: true })
         } else {
-            json!({"type": "read", "roomId": room, "seq": self.rooms[&room].head()})
+            let seq = self.core.room(room_id).map_or(Seq::ZERO, |room| room.head());
+            Request::Read(Read { room_id, seq })
         };
-        self.write(frame, None);
+        let reference = None;
+        self.write(&ClientFrame { reference, request });
     }
 
     /// Stops reading, for a moment or for so long that its gateway gives it up.

@@ -1,0 +1,5 @@
+//! A client of the public contract. [`Core`](core::Core) decides, without I/O: it keeps the places of each room's log in
+//! order, resumes, and sends what was written here until it is acknowledged or refused for good. The checker drives it at
+//! random. Around it: [`Http`], [`Session`], [`Socket`], and [`Client`], which runs a core over them.
+
+pub mod core;
