@@ -6,7 +6,10 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
+    client::legacy::{
+        Client,
+        connect::{Connect, HttpConnector},
+    },
     rt::{TokioExecutor, TokioTimer},
 };
 
@@ -49,8 +52,8 @@ pub fn get(url: &str) -> Result<Request<Full<Bytes>>, NoAnswer> {
 ///
 /// # Errors
 /// When there was no answer; the other side may have acted all the same.
-pub async fn call(
-    client: &HttpClient,
+pub async fn call<C: Connect + Clone + Send + Sync + 'static>(
+    client: &Client<C, Full<Bytes>>,
     request: Request<Full<Bytes>>,
     deadline: Duration,
     limit: usize,

@@ -2,8 +2,9 @@
 
 use common::{
     LogId, MessageId, RoomId, Seq, Timestamp,
-    event::Event,
+    event::{Event, MessageEvent},
     frame::{ErrorFrame, Send},
+    room::User,
 };
 
 /// The client's own message, by its `ack`: its event does not come on the socket that sent it.
@@ -15,6 +16,26 @@ pub struct Own {
     pub sent_at: Timestamp,
     /// What was written, unless it was settled before; another's text may stand in the log under the same id.
     pub draft: Option<Send>,
+}
+
+impl Own {
+    /// The event as others see it, as far as it is known what was written.
+    pub fn event(self, me: &User) -> Option<Event> {
+        let draft = self.draft?;
+        Some(Event::Message(MessageEvent {
+            room_id: self.room,
+            seq: self.seq,
+            message_id: self.message,
+            sender_id: me.id,
+            sender_name: me.display_name.as_str().to_owned(),
+            content: draft.content.0,
+            reply_to: draft.reply_to,
+            mentions: draft.mentions,
+            sent_at: self.sent_at,
+            ws_id: None,
+            traceparent: None,
+        }))
+    }
 }
 
 /// A place of a room's log.
@@ -40,7 +61,9 @@ pub enum Why {
     Truncated,
     /// An `ack` came before what stands below it; the socket brings that soon.
     Overtaken,
-    /// A page did not reach as far, or did not come.
+    /// A page came, and more is missing.
+    More,
+    /// A page did not come, or brought nothing.
     Unread,
 }
 

@@ -72,6 +72,11 @@ impl Outbox {
         self.0.iter().any(|waiting| waiting.comes_again)
     }
 
+    /// Something may be written now.
+    pub fn has_due(&self) -> bool {
+        !self.is_held() && self.0.iter().any(|waiting| waiting.is_due)
+    }
+
     pub fn messages(&self) -> Vec<MessageId> {
         self.0.iter().map(|waiting| waiting.draft.message_id).collect()
     }

@@ -164,7 +164,7 @@ impl Room {
             self.take(Place::Own(Box::new(own)));
         }
         let mut effects = self.moved();
-        effects.splice(0..0, settled);
+        effects.extend(settled);
         effects
     }
 
@@ -204,7 +204,7 @@ impl Room {
         self.is_fetching = false;
         let room = self.id;
         let Some(page) = page else {
-            return self.unread();
+            return self.unread(Why::Unread);
         };
         if self.log.is_some_and(|log| log != page.log_id) {
             return vec![Effect::Rejoin { room }];
@@ -213,12 +213,13 @@ impl Room {
             self.take(Place::Event(Box::new(event)));
         }
         let mut effects = self.advance();
-        effects.extend(self.unread());
+        let why = if effects.is_empty() { Why::Unread } else { Why::More };
+        effects.extend(self.unread(why));
         effects
     }
 
-    fn unread(&self) -> Vec<Effect> {
-        let (room, why) = (self.id, Why::Unread);
+    fn unread(&self, why: Why) -> Vec<Effect> {
+        let room = self.id;
         let fetch = self.has_gap().then_some(Effect::Fetch { room, why });
         fetch.into_iter().collect()
     }

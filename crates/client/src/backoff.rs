@@ -1,0 +1,21 @@
+//! Full jitter: anything between nothing and a bound that doubles, so that many clients don't come back at once
+//! (Brooker, "Exponential Backoff And Jitter", 2015).
+
+use std::time::Duration;
+
+const FIRST: Duration = Duration::from_millis(250);
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// The wait before the next try after so many failures.
+pub fn jittered(failures: u32) -> Duration {
+    up_to(
+        FIRST
+            .saturating_mul(1 << failures.saturating_sub(1).min(10))
+            .min(LONGEST),
+    )
+}
+
+/// Anything up to that.
+pub fn up_to(longest: Duration) -> Duration {
+    longest.mul_f64(rand::random())
+}

@@ -1,0 +1,103 @@
+//! A stack in this process, and a way to it that can be cut.
+
+#![allow(clippy::unwrap_used, dead_code)]
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use chat_client::{Http, Login, Nowhere, Session};
+use local_servers::{Postgres, TempDir, scratch};
+use parking_lot::Mutex;
+use service::CancellationToken;
+use stack::{Folder, Settings, single::Single};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+
+/// Longer than anything here takes; who waits so long waits for ever.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PASSWORD: &str = "correct horse battery";
+
+pub struct Stack {
+    pub origin: String,
+    _stop: tokio_util::sync::DropGuard,
+    // In the order in which they have to go.
+    _postgres: Postgres,
+    _folder: Folder,
+    _data: TempDir,
+}
+
+impl Stack {
+    pub async fn start() -> Self {
+        let data = scratch("client").unwrap();
+        let folder = Folder::take(data.path()).unwrap();
+        let postgres = Postgres::start(&data.path().join("postgres")).unwrap();
+        let settings = Settings {
+            port: 0,
+            gateways: 2,
+            db_cores: 1,
+            postgres_url: postgres.url().to_owned(),
+            redis_url: None,
+            registration: "open".to_owned(),
+            sends_per_second: 200,
+            frames_per_second: 1_000,
+            web_root: None,
+        };
+        let stop = CancellationToken::new();
+        let running = Single::start(&settings, &folder, stop.clone()).await.unwrap();
+        let origin = running.endpoints.web.clone();
+        tokio::spawn(running.ended());
+        Self {
+            origin,
+            _stop: stop.drop_guard(),
+            _postgres: postgres,
+            _folder: folder,
+            _data: data,
+        }
+    }
+
+    /// A new account's session, by way of another origin.
+    pub async fn person(&self, name: &str, origin: &str) -> Arc<Session> {
+        let login = Login::register(&Http::new(&self.origin).unwrap(), name, PASSWORD).await;
+        Arc::new(Session::new(Http::new(origin).unwrap(), login.unwrap(), Nowhere))
+    }
+}
+
+/// Carries connections to an address, until it is cut.
+pub struct Proxy {
+    pub origin: String,
+    carried: Arc<Mutex<Option<JoinSet<()>>>>,
+}
+
+impl Proxy {
+    pub async fn to(origin: &str) -> Self {
+        let to: SocketAddr = origin.strip_prefix("http://").unwrap().parse().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let carried = Arc::new(Mutex::new(Some(JoinSet::new())));
+        let carrying = carried.clone();
+        tokio::spawn(async move {
+            while let Ok((mut from, _)) = listener.accept().await {
+                let carry = async move {
+                    if let Ok(mut to) = TcpStream::connect(to).await {
+                        let _ = tokio::io::copy_bidirectional(&mut from, &mut to).await;
+                    }
+                };
+                // While it is cut, whoever comes is let go at once.
+                if let Some(carried) = carrying.lock().as_mut() {
+                    carried.spawn(carry);
+                }
+            }
+        });
+        Self { origin, carried }
+    }
+
+    /// Ends all connections, wherever they are, and every new one.
+    pub fn cut(&self) {
+        self.carried.lock().take();
+    }
+
+    pub fn mend(&self) {
+        self.carried.lock().get_or_insert_with(JoinSet::new);
+    }
+}
