@@ -1,20 +1,15 @@
 //! People and rooms of the stack, made through its own API; and tokens that outlive the measurement, signed with the
 //! stack's own key.
 
-use std::time::Duration;
-
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use bytes::Bytes;
+use chat_client::{Ask, Http, Login};
 use common::{
     jwk::SigningKey,
     token::{self, Claims},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
-use http::{Method, Request, StatusCode};
-use http_body_util::Full;
 use serde_json::{Value, json};
-use service::client::{HttpClient, call, client};
 
 use crate::plan::Plan;
 
@@ -23,8 +18,6 @@ pub struct People {
     ids: Vec<String>,
 }
 
-const DEADLINE: Duration = Duration::from_secs(30);
-const ANSWER_BYTES: usize = 1 << 20;
 /// Passwords are hashed two at a time; rooms are made a few at a time.
 const AT_ONCE: usize = 8;
 /// Members that a room is created with, besides its owner (contract, section 3).
@@ -32,51 +25,31 @@ const INITIAL_MEMBERS: usize = 100;
 const LIFE_SECONDS: i64 = 24 * 3600;
 
 pub struct Api {
-    client: HttpClient,
-    origin: String,
+    http: Http,
     key: SigningKey,
 }
 
 impl Api {
     /// # Errors
-    /// When the key is none.
+    /// When the origin or the key is none.
     pub fn new(origin: &str, signing_key: &Value) -> anyhow::Result<Self> {
         Ok(Self {
-            client: client(),
-            origin: origin.to_owned(),
+            http: Http::new(origin)?,
             key: SigningKey::from_jwk(&signing_key.to_string())?,
         })
     }
 
-    async fn post(&self, path: &str, token: Option<&str>, body: &Value) -> anyhow::Result<Value> {
-        let mut request = Request::builder()
-            .method(Method::POST)
-            .uri(format!("{}{path}", self.origin))
-            .header("content-type", "application/json");
-        if let Some(token) = token {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        let request = request.body(Full::new(Bytes::from(body.to_string())))?;
-        let answer = call(&self.client, request, DEADLINE, ANSWER_BYTES).await?;
-        let text = String::from_utf8_lossy(answer.body());
-        let taken = matches!(answer.status(), StatusCode::CREATED | StatusCode::OK);
-        ensure!(taken, "{path}: {} {text}", answer.status());
-        Ok(serde_json::from_str(&text)?)
+    async fn post(&self, path: &str, token: &str, body: Value) -> anyhow::Result<Value> {
+        Ok(self.http.ask(&Ask::post(path, body).bearer(token)).await?.read()?)
     }
 
     /// # Errors
     /// When somebody is refused.
     pub async fn register(&self, people: usize) -> anyhow::Result<People> {
         let one = |number: usize| async move {
-            let body = json!({
-                "username": format!("bench-{number}"),
-                "password": "a long enough passphrase",
-                "tokenDelivery": "body",
-            });
-            let session = self.post("/auth/register", None, &body).await?;
-            let token = session["accessToken"].as_str().context("no token")?;
-            let id = session["user"]["id"].as_str().context("no id")?.to_owned();
-            anyhow::Ok((id, self.lasting(token)?))
+            let name = format!("bench-{number}");
+            let login = Login::register(&self.http, &name, "a long enough passphrase").await?;
+            anyhow::Ok((login.user.id.to_string(), self.lasting(&login.access_token)?))
         };
         let made: Vec<(String, String)> = stream::iter(0..people).map(one).buffered(AT_ONCE).try_collect().await?;
         let (ids, tokens) = made.into_iter().unzip();
@@ -101,11 +74,11 @@ impl Api {
             let others: Vec<&str> = members[1..].iter().map(|member| people.ids[*member].as_str()).collect();
             let (first, later) = others.split_at(others.len().min(INITIAL_MEMBERS));
             let body = json!({ "name": "Bench", "visibility": "private", "memberIds": first });
-            let room = self.post("/api/rooms", Some(owner), &body).await?;
+            let room = self.post("/api/rooms", owner, body).await?;
             let id = room["id"].as_str().context("no id")?.to_owned();
             for user in later {
                 let path = format!("/api/rooms/{id}/members");
-                self.post(&path, Some(owner), &json!({ "userId": user })).await?;
+                self.post(&path, owner, json!({ "userId": user })).await?;
             }
             anyhow::Ok(id)
         };

@@ -59,7 +59,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
             "ws-core",
         ],
     ),
-    ("bench", &["chat-client", "common", "local-servers", "service"]),
+    ("bench", &["chat-client", "common", "local-servers"]),
     ("xtask", &["local-servers"]),
 ];
 

@@ -25,7 +25,7 @@ pub use stack::Drilled;
 pub fn stage(seed: u64, stack: &Arc<Drilled>) -> anyhow::Result<Stage> {
     let endpoints = stack.endpoints()?;
     let tokens = Arc::new(Tokens::default());
-    let public = Arc::new(Public::new(endpoints.web, tokens.clone()));
+    let public = Arc::new(Public::new(&endpoints.web, tokens.clone())?);
     let api = public.clone();
     Ok(Stage {
         truth: public,

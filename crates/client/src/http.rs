@@ -44,6 +44,7 @@ pub struct Http {
     origin: String,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     tries: u32,
+    deadline: Duration,
 }
 
 /// Longer than a server hashes a password.
@@ -87,6 +88,7 @@ impl Http {
             origin: origin.to_owned(),
             client,
             tries: TRIES,
+            deadline: DEADLINE,
         })
     }
 
@@ -94,6 +96,12 @@ impl Http {
     #[must_use]
     pub fn trying(self, tries: u32) -> Self {
         Self { tries, ..self }
+    }
+
+    /// Waits so long for an answer, 35 s unless given.
+    #[must_use]
+    pub fn within(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
     }
 
     pub fn origin(&self) -> &str {
@@ -132,7 +140,7 @@ impl Http {
         let request = request
             .body(Full::new(Bytes::from(body)))
             .map_err(|error| HttpError::BadOrigin(error.to_string()))?;
-        let answer = client::call(&self.client, request, DEADLINE, ANSWER_BYTES).await?;
+        let answer = client::call(&self.client, request, self.deadline, ANSWER_BYTES).await?;
         let (parts, body) = answer.into_parts();
         if !parts.status.is_success() {
             let wait = text(&parts.headers, header::RETRY_AFTER.as_str()).and_then(|wait| wait.parse().ok());

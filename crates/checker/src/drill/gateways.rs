@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use common::token::Actor;
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::{ClientRequestBuilder, http::Uri};
 
 use super::public::Tokens;
 use crate::client::{Connect, Io, Socket};
@@ -20,12 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Gateways {
     async fn open(&self, url: &str, actor: &Actor) -> Option<Socket> {
-        let uri: Uri = url.parse().ok()?;
-        let address = uri.authority()?.to_string();
         let token = self.tokens.of(actor.user_id)?;
-        let request = ClientRequestBuilder::new(uri)
-            .with_sub_protocol("chat.v1")
-            .with_header("Authorization", format!("Bearer {token}"));
+        let request = chat_client::socket::request(url, &token).ok()?;
+        let address = url.strip_prefix("ws://")?.split('/').next()?;
         let stream = TcpStream::connect(address).await.ok()?;
         stream.set_nodelay(true).ok()?;
         let stream: Box<dyn Io> = Box::new(stream);

@@ -3,19 +3,17 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use chat_client::{Ask, Http, HttpError, http::Answer};
 use common::{
     UserId,
     room::{Invite, Member, Message, Page, ReadMarker, Room, User},
 };
-use db_api::{Answer, Call, DbApi, Refusal, Reply, types::*};
-use http::{Method, Request, StatusCode};
-use http_body_util::Full;
+use db_api::{Answer as Told, Call, DbApi, Refusal, Reply, types::*};
+use http::StatusCode;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use service::client::{self, HttpClient};
 
-use super::routes::{Route, answered, route};
+use super::routes::{answered, route};
 
 /// What people were given when they registered.
 #[derive(Default)]
@@ -29,52 +27,32 @@ impl Tokens {
 
 #[derive(Clone)]
 pub struct Public {
-    web: String,
-    client: HttpClient,
+    http: Http,
     tokens: Arc<Tokens>,
     /// Who asks where the contract needs nobody: the first who registered.
     somebody: Arc<Mutex<Option<UserId>>>,
 }
 
 const PATIENCE: Duration = Duration::from_secs(5);
-const ANSWER_BYTES: usize = 4 * 1024 * 1024;
 
 impl Public {
-    pub fn new(web: String, tokens: Arc<Tokens>) -> Self {
-        Self {
-            web,
-            client: client::client(),
+    /// # Errors
+    /// When that is no address.
+    pub fn new(web: &str, tokens: Arc<Tokens>) -> Result<Self, HttpError> {
+        Ok(Self {
+            // Who walks asks again by rules of their own.
+            http: Http::new(web)?.trying(1).within(PATIENCE),
             tokens,
             somebody: Arc::default(),
-        }
+        })
     }
 
     /// One request of somebody.
-    async fn send(&self, user: Option<UserId>, route: Route) -> Result<(StatusCode, Value), Refusal> {
+    async fn send(&self, user: Option<UserId>, ask: Ask) -> Result<Answer, Refusal> {
         let user = user.or(*self.somebody.lock());
-        let mut request = Request::builder()
-            .method(route.method.clone())
-            .uri(format!("{}{}", self.web, route.path));
-        if let Some(token) = user.and_then(|user| self.tokens.of(user)) {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
-        let body = match &route.body {
-            Some(body) => {
-                request = request.header("content-type", "application/json");
-                Full::new(Bytes::from(body.to_string()))
-            }
-            None => Full::default(),
-        };
-        let request = request.body(body).map_err(|_| Refusal::Internal)?;
-        let answer = client::call(&self.client, request, PATIENCE, ANSWER_BYTES)
-            .await
-            .map_err(|error| Refusal::unavailable(error.to_string()))?;
-        let value = serde_json::from_slice(answer.body()).unwrap_or(Value::Null);
-        match answer.status() {
-            status if status.is_success() => Ok((status, value)),
-            status if status.is_server_error() => Err(Refusal::unavailable(status.to_string())),
-            _ => Err(Refusal::forbidden(value["code"].as_str().unwrap_or_default())),
-        }
+        let token = user.and_then(|user| self.tokens.of(user));
+        let ask = token.into_iter().fold(ask, Ask::bearer);
+        self.http.ask(&ask).await.map_err(refusal)
     }
 
     async fn ask(&self, operation: &str, call: Call, request: Value) -> Result<Value, Refusal> {
@@ -84,9 +62,10 @@ impl Public {
             "heads" => self.heads(&request).await,
             "register" => self.register(&request).await,
             _ => {
-                let route = route(operation, &request).ok_or(Refusal::Internal)?;
-                let (status, value) = self.send(actor, route).await?;
-                Ok(answered(operation, status, value))
+                let ask = route(operation, &request).ok_or(Refusal::Internal)?;
+                let answer = self.send(actor, ask).await?;
+                // An answer without a body says nothing.
+                Ok(answered(operation, answer.status, answer.read().unwrap_or_default()))
             }
         }
     }
@@ -97,13 +76,13 @@ impl Public {
             let sender = serde_json::from_value(draft["actor"]["userId"].clone()).ok();
             let sender = sender.or_else(|| serde_json::from_value(draft["actor"]["sub"].clone()).ok());
             let room = draft["roomId"].as_str().unwrap_or_default();
-            let route = Route {
-                method: Method::POST,
-                path: format!("/api/rooms/{room}/messages"),
-                body: Some(json!({"messageId": draft["messageId"], "message": draft["message"]})),
-            };
-            outcomes.push(match self.send(sender, route).await {
-                Ok((status, event)) => json!({"appended": {"event": event, "repeated": status == StatusCode::OK}}),
+            let body = json!({"messageId": draft["messageId"], "message": draft["message"]});
+            let ask = Ask::post(format!("/api/rooms/{room}/messages"), body).keyless();
+            outcomes.push(match self.send(sender, ask).await {
+                Ok(answer) => {
+                    let (event, repeated) = (read(&answer)?, answer.status == StatusCode::OK);
+                    json!({"appended": {"event": event, "repeated": repeated}})
+                }
                 Err(refusal) => json!({"refused": refusal}),
             });
         }
@@ -115,30 +94,35 @@ impl Public {
         let mut heads = Vec::new();
         for room in request["rooms"].as_array().into_iter().flatten() {
             let end = json!({"roomId": room, "after": (1_u64 << 53) - 1, "limit": 1});
-            let route = route("events", &end).ok_or(Refusal::Internal)?;
-            let (_, page) = self.send(None, route).await?;
+            let ask = route("events", &end).ok_or(Refusal::Internal)?;
+            let page = read(&self.send(None, ask).await?)?;
             heads.push(json!({"roomId": room, "headSeq": page["headSeq"], "logId": page["logId"]}));
         }
         Ok(json!({"heads": heads}))
     }
 
     async fn register(&self, request: &Value) -> Result<Value, Refusal> {
-        let route = Route {
-            method: Method::POST,
-            path: "/auth/register".to_owned(),
-            body: Some(
-                json!({"username": request["username"], "password": request["password"], "tokenDelivery": "body"}),
-            ),
-        };
-        let (_, session) = self.send(None, route).await?;
-        let user: UserId = serde_json::from_value(session["user"]["id"].clone()).map_err(|_| Refusal::Internal)?;
-        let token = session["accessToken"].as_str().unwrap_or_default().to_owned();
-        self.tokens.0.lock().insert(user, token);
+        let text = |field: &str| request[field].as_str().unwrap_or_default();
+        let login = chat_client::Login::register(&self.http, text("username"), text("password"));
+        let login = login.await.map_err(refusal)?;
+        let user = login.user.id;
+        self.tokens.0.lock().insert(user, login.access_token);
         self.somebody.lock().get_or_insert(user);
         Ok(json!({
-            "user": session["user"], "sessionId": service::minted::id(), "role": "user", "scopes": [],
-            "refreshToken": session["refreshToken"], "refreshExpiresAt": service::minted::now(),
+            "user": login.user, "sessionId": service::minted::id(), "role": "user", "scopes": [],
+            "refreshToken": login.refresh_token, "refreshExpiresAt": service::minted::now(),
         }))
+    }
+}
+
+fn read(answer: &Answer) -> Result<Value, Refusal> {
+    answer.read().map_err(refusal)
+}
+
+fn refusal(error: HttpError) -> Refusal {
+    match &error {
+        HttpError::Refused(refused) if !refused.status.is_server_error() => Refusal::forbidden(refused.code.title()),
+        _ => Refusal::unavailable(error.to_string()),
     }
 }
 
@@ -153,7 +137,7 @@ macro_rules! publicly {
                     tracing::error!(%error, operation = stringify!($name), "an answer can't be read");
                     Refusal::Internal
                 })?;
-                Ok(Answer::read(value))
+                Ok(Told::read(value))
             })*
         }
     };

@@ -1,16 +1,11 @@
 //! Which route of the public API does what an operation does (contract, section 3).
 
+use chat_client::Ask;
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
-pub struct Route {
-    pub method: Method,
-    pub path: String,
-    pub body: Option<Value>,
-}
-
 /// `None` for what no drill asks.
-pub fn route(operation: &str, request: &Value) -> Option<Route> {
+pub fn route(operation: &str, request: &Value) -> Option<Ask> {
     let text = |field: &str| request[field].as_str().unwrap_or_default();
     let room = || format!("/api/rooms/{}", text("roomId"));
     let message = || format!("{}/messages/{}", room(), text("messageId"));
@@ -53,7 +48,8 @@ pub fn route(operation: &str, request: &Value) -> Option<Route> {
         ),
         _ => return None,
     };
-    Some(Route { method, path, body })
+    // What is repeated is repeated by its own id.
+    Some(Ask::new(method, path, body).keyless())
 }
 
 /// The answer as the contract of db-core has it.

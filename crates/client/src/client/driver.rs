@@ -1,6 +1,7 @@
 //! Runs a core over sockets that come and go.
 
 mod hearing;
+mod life;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -11,26 +12,21 @@ use std::{
 use common::{
     RoomId, Seq, UserId,
     bucket::{Bucket, Rate},
-    frame::{Auth, ClientFrame, Request, SocketLimits},
+    frame::{ClientFrame, Request, SocketLimits},
 };
-use service::minted;
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     Command, Heard,
-    line::{self, Arrived, Trouble},
+    line::{self, Arrived},
     timers::{Due, Timers},
 };
 use crate::{
-    backoff,
     core::Core,
     session::Session,
     socket::{Socket, SocketError},
 };
 
-/// A silent line is asked, and given up when it does not answer.
-const PING: Duration = Duration::from_secs(15);
-const SILENCE: Duration = Duration::from_secs(25);
 /// What is heard and not yet handed on; above it the socket is not read.
 const WAITING: usize = 1_024;
 
@@ -184,54 +180,6 @@ impl Driver {
         });
     }
 
-    fn connect(&mut self) {
-        let (session, url) = (self.session.clone(), self.url.clone());
-        self.wait_for(async move { Arrived::Opened(line::open(&session, &url).await) });
-    }
-
-    async fn arrive(&mut self, arrived: Arrived) {
-        match arrived {
-            Arrived::Opened(Ok(socket)) => self.opened(socket).await,
-            Arrived::Opened(Err(trouble)) => self.troubled(trouble),
-            Arrived::Page(room, page) => {
-                let effects = self.core.fetched(room, page);
-                self.heed(effects);
-            }
-            Arrived::Renewed(Ok(access_token)) => {
-                self.say(Request::Auth(Auth { access_token })).await;
-                self.plan_renewal().await;
-            }
-            Arrived::Renewed(Err(error)) if error.is_signed_out() => self.troubled(error.into()),
-            Arrived::Renewed(Err(_)) => self.timers.set(Due::Renew, backoff::jittered(5)),
-        }
-    }
-
-    async fn opened(&mut self, socket: Box<Socket>) {
-        self.limits = socket.welcome.limits.clone();
-        self.sends = Bucket::full(rate(&self.limits), self.now_ms());
-        self.socket = Some(socket);
-        self.tell(Heard::Online);
-        self.core.connected();
-        self.watch();
-        self.plan_renewal().await;
-        let rooms: Vec<RoomId> = self.wanted.keys().copied().collect();
-        for rooms in rooms.chunks(self.limits.rooms_per_join.max(1)) {
-            self.join(rooms).await;
-        }
-        self.flush().await;
-    }
-
-    async fn plan_renewal(&mut self) {
-        let renew_at = self.session.login().await.renew_at;
-        self.timers.set(Due::Renew, renew_at.since(minted::now()));
-    }
-
-    /// Something was heard just now.
-    fn watch(&mut self) {
-        self.timers.set(Due::Ping, PING);
-        self.timers.set(Due::Silence, SILENCE);
-    }
-
     fn now_ms(&self) -> u64 {
         self.began.elapsed().as_millis() as u64
     }
@@ -276,30 +224,6 @@ impl Driver {
         let Some(socket) = &mut self.socket else { return };
         if let Err(error) = socket.write(frame).await {
             self.lost(error);
-        }
-    }
-
-    fn lost(&mut self, error: SocketError) {
-        self.socket = None;
-        self.core.lost();
-        self.timers.clear();
-        self.troubled(error.into());
-    }
-
-    fn troubled(&mut self, trouble: Trouble) {
-        match trouble {
-            Trouble::SignedOut(why) => {
-                self.socket = None;
-                self.timers.clear();
-                self.is_over = true;
-                self.tell(Heard::SignedOut { why });
-            }
-            Trouble::Passing { why, retry_after } => {
-                self.failures += 1;
-                self.timers
-                    .set(Due::Connect, retry_after.max(backoff::jittered(self.failures)));
-                self.tell(Heard::Offline { why });
-            }
         }
     }
 
