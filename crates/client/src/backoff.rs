@@ -3,15 +3,14 @@
 
 use std::time::Duration;
 
-const FIRST: Duration = Duration::from_millis(250);
-const LONGEST: Duration = Duration::from_secs(10);
+use crate::limits::{FIRST_WAIT, LONGEST_WAIT};
 
 /// The wait before the next try after so many failures.
 pub fn jittered(failures: u32) -> Duration {
     up_to(
-        FIRST
+        FIRST_WAIT
             .saturating_mul(1 << failures.saturating_sub(1).min(10))
-            .min(LONGEST),
+            .min(LONGEST_WAIT),
     )
 }
 

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     core::{OutboxFull, Place},
+    limits::HEARD,
     session::Session,
 };
 
@@ -69,9 +70,6 @@ pub enum NotTaken {
     Full(#[from] OutboxFull),
 }
 
-/// What is heard and not taken; above it the socket is not read, and the gateway at last gives the client up.
-const WAITING: usize = 256;
-
 impl Client {
     /// In a task of its own, on the gateways behind the session's origin.
     pub fn start(session: Arc<Session>) -> Self {
@@ -82,7 +80,7 @@ impl Client {
     /// As [`start`](Self::start), on the gateways behind this `ws://…/ws`.
     pub fn start_at(session: Arc<Session>, url: String) -> Self {
         let (commands, commanded) = mpsc::unbounded_channel();
-        let (telling, heard) = mpsc::channel(WAITING);
+        let (telling, heard) = mpsc::channel(HEARD);
         tokio::spawn(async move {
             let me = session.login().await.user.id;
             driver::Driver::new(session, url, me).run(commanded, telling).await;

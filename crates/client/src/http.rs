@@ -16,7 +16,7 @@ use hyper_util::{
 use serde::de::DeserializeOwned;
 use service::client;
 
-use crate::backoff;
+use crate::{backoff, limits};
 
 pub use ask::Ask;
 pub use error::{HttpError, Refused};
@@ -47,13 +47,6 @@ pub struct Http {
     deadline: Duration,
 }
 
-/// Longer than a server hashes a password.
-const DEADLINE: Duration = Duration::from_secs(35);
-const ANSWER_BYTES: usize = 4 * 1024 * 1024;
-const TRIES: u32 = 6;
-/// A longer `Retry-After` is left to who asks.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
-
 impl Http {
     /// # Errors
     /// When the origin is no `http://` or `https://` URL, or there are no certificates to trust for the latter.
@@ -76,7 +69,7 @@ impl Http {
         };
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(Duration::from_secs(5)));
+        connector.set_connect_timeout(Some(limits::CONNECT));
         connector.enforce_http(false);
         let connector = builder.https_or_http().enable_http1().wrap_connector(connector);
         let client = Client::builder(TokioExecutor::new())
@@ -87,8 +80,8 @@ impl Http {
         Ok(Self {
             origin: origin.to_owned(),
             client,
-            tries: TRIES,
-            deadline: DEADLINE,
+            tries: limits::TRIES,
+            deadline: limits::ANSWER,
         })
     }
 
@@ -121,7 +114,7 @@ impl Http {
             };
             failures += 1;
             match error.again_after(ask.is_repeatable()) {
-                Some(wait) if failures < self.tries && wait <= LONGEST_WAIT => {
+                Some(wait) if failures < self.tries && wait <= limits::LONGEST_WAIT => {
                     tokio::time::sleep(wait.max(backoff::jittered(failures))).await;
                 }
                 _ => return Err(error),
@@ -140,7 +133,7 @@ impl Http {
         let request = request
             .body(Full::new(Bytes::from(body)))
             .map_err(|error| HttpError::BadOrigin(error.to_string()))?;
-        let answer = client::call(&self.client, request, self.deadline, ANSWER_BYTES).await?;
+        let answer = client::call(&self.client, request, self.deadline, limits::ANSWER_BYTES).await?;
         let (parts, body) = answer.into_parts();
         if !parts.status.is_success() {
             let wait = text(&parts.headers, header::RETRY_AFTER.as_str()).and_then(|wait| wait.parse().ok());

@@ -7,6 +7,7 @@ pub mod backoff;
 pub mod client;
 pub mod core;
 pub mod http;
+pub mod limits;
 pub mod session;
 pub mod socket;
 

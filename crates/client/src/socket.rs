@@ -13,7 +13,7 @@ use tokio_tungstenite::{
     tungstenite::{self, ClientRequestBuilder, Message, http::Uri},
 };
 
-use crate::core::Frame;
+use crate::{core::Frame, limits::SOCKET_PATIENCE};
 
 /// What the gateway says first.
 #[derive(Debug, Clone)]
@@ -82,9 +82,6 @@ pub struct Socket {
     pub welcome: Welcome,
 }
 
-/// For the handshake and the `welcome`, and for a frame to be taken.
-const PATIENCE: Duration = Duration::from_secs(10);
-
 impl Socket {
     /// # Errors
     /// `Refused` with 401 for a token that is over.
@@ -120,7 +117,7 @@ impl Socket {
 }
 
 async fn in_time<T>(what: impl Future<Output = Result<T, SocketError>>) -> Result<T, SocketError> {
-    let in_time = tokio::time::timeout(PATIENCE, what).await;
+    let in_time = tokio::time::timeout(SOCKET_PATIENCE, what).await;
     in_time.unwrap_or_else(|_| Err(SocketError::Lost("the gateway is silent".to_owned())))
 }
 

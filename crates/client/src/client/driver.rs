@@ -23,12 +23,10 @@ use super::{
 };
 use crate::{
     core::Core,
+    limits::HEARD,
     session::Session,
     socket::{Socket, SocketError},
 };
-
-/// What is heard and not yet handed on; above it the socket is not read.
-const WAITING: usize = 1_024;
 
 pub struct Driver {
     session: Arc<Session>,
@@ -80,7 +78,7 @@ impl Driver {
     /// Until nobody commands or listens any more, or the login is over.
     pub async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>, heard: mpsc::Sender<Heard>) {
         while !(self.is_over && self.waiting.is_empty()) {
-            let takes_more = self.waiting.len() < WAITING;
+            let takes_more = self.waiting.len() < HEARD;
             let read = async {
                 match &mut self.socket {
                     Some(socket) if takes_more => socket.read().await,

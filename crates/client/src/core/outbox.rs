@@ -4,6 +4,8 @@
 
 use common::{MessageId, frame::Send};
 
+use crate::limits::OUTBOX_MESSAGES;
+
 #[derive(Debug)]
 struct Waiting {
     draft: Send,
@@ -34,9 +36,6 @@ impl Waiting {
 #[error("too many messages wait to be sent; try again when the connection is back")]
 pub struct OutboxFull;
 
-/// Messages of a room that may wait for their answer.
-const MESSAGES: usize = 1_000;
-
 #[derive(Debug, Default)]
 pub struct Outbox(Vec<Waiting>);
 
@@ -45,7 +44,7 @@ impl Outbox {
         if self.has(draft.message_id) {
             return Ok(());
         }
-        if self.0.len() >= MESSAGES {
+        if self.0.len() >= OUTBOX_MESSAGES {
             return Err(OutboxFull);
         }
         self.0.push(Waiting {

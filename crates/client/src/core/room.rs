@@ -14,6 +14,7 @@ use super::{
     is_passing,
     outbox::Outbox,
 };
+use crate::limits::HELD_PLACES;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Standing {
@@ -38,9 +39,6 @@ pub struct Room {
     held: BTreeMap<Seq, Place>,
     is_fetching: bool,
 }
-
-/// Places above a gap that are kept; what is beyond is fetched again.
-const HELD: usize = 2_000;
 
 /// The event is the last that a user hears of its room.
 pub fn is_last(event: &Event, user: UserId) -> bool {
@@ -231,7 +229,7 @@ impl Room {
             return;
         }
         self.seen = self.seen.max(seq);
-        if self.held.len() < HELD || seq == self.head.next() {
+        if self.held.len() < HELD_PLACES || seq == self.head.next() {
             self.held.insert(seq, place);
         }
     }

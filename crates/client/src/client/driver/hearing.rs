@@ -9,13 +9,9 @@ use crate::{
     backoff,
     client::{Heard, timers::Due},
     core::{Effect, Frame, Why, is_passing},
+    limits::{FAILURES_OF_A_READ, GAP_PATIENCE},
     socket::SocketError,
 };
-
-/// An own `ack` may overtake what is before it for so long; then what is missing is fetched.
-const GAP_PATIENCE: Duration = Duration::from_millis(500);
-/// The failures that a refused join, and a page that did not come, count for: they are tried again within a second.
-const OF_A_READ: u32 = 3;
 
 impl Driver {
     pub(super) async fn hear(&mut self, frame: Frame) {
@@ -57,7 +53,7 @@ impl Driver {
             Effect::NotJoined { room, error } if is_passing(error.code) => {
                 let asked = Duration::from_millis(error.retry_after_ms.unwrap_or_default());
                 self.timers
-                    .set(Due::Join(room), asked.max(backoff::jittered(OF_A_READ)));
+                    .set(Due::Join(room), asked.max(backoff::jittered(FAILURES_OF_A_READ)));
             }
             Effect::NotJoined { room, error } => {
                 self.wanted.remove(&room);
@@ -76,7 +72,7 @@ impl Driver {
             Effect::Fetch { room, why } => match why {
                 Why::Truncated | Why::More => self.timers.set(Due::Fetch(room), Duration::ZERO),
                 Why::Overtaken => self.timers.set_if_none(Due::Fetch(room), GAP_PATIENCE),
-                Why::Unread => self.timers.set(Due::Fetch(room), backoff::jittered(OF_A_READ)),
+                Why::Unread => self.timers.set(Due::Fetch(room), backoff::jittered(FAILURES_OF_A_READ)),
             },
             Effect::Rejoin { room } => self.timers.set(Due::Join(room), Duration::ZERO),
         }

@@ -1,7 +1,5 @@
 //! The line's life: it is opened, watched, renewed and lost.
 
-use std::time::Duration;
-
 use common::{
     RoomId,
     bucket::Bucket,
@@ -17,12 +15,9 @@ use crate::{
         line::{self, Arrived, Trouble},
         timers::Due,
     },
+    limits::{FAILURES_OF_A_RENEWAL, PING, SILENCE},
     socket::{Socket, SocketError},
 };
-
-/// A silent line is asked, and given up when it does not answer.
-const PING: Duration = Duration::from_secs(15);
-const SILENCE: Duration = Duration::from_secs(25);
 
 impl Driver {
     pub(super) fn connect(&mut self) {
@@ -43,7 +38,7 @@ impl Driver {
                 self.plan_renewal().await;
             }
             Arrived::Renewed(Err(error)) if error.is_signed_out() => self.troubled(error.into()),
-            Arrived::Renewed(Err(_)) => self.timers.set(Due::Renew, backoff::jittered(5)),
+            Arrived::Renewed(Err(_)) => self.timers.set(Due::Renew, backoff::jittered(FAILURES_OF_A_RENEWAL)),
         }
     }
 
