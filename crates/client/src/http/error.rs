@@ -13,11 +13,18 @@ pub enum HttpError {
     BadOrigin(String),
     /// Where it is [`NoAnswer::Lost`], the server may have acted all the same.
     #[error("no answer: {0}")]
-    NoAnswer(#[from] NoAnswer),
+    NoAnswer(NoAnswer),
     #[error("{0}")]
     Refused(Box<Refused>),
     #[error("an answer that can't be read: {0}")]
     Unreadable(String),
+}
+
+// Not its source: it is told in the same breath.
+impl From<NoAnswer> for HttpError {
+    fn from(error: NoAnswer) -> Self {
+        HttpError::NoAnswer(error)
+    }
 }
 
 /// A problem (RFC 9457).
