@@ -4,12 +4,17 @@
 
 mod support;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use chat_client::{Client, Heard, Http, Login, Nowhere, Session, core::Place};
+use chat_client::{
+    Client, Heard, Http, Login, Nowhere, Session, Socket,
+    core::{Frame, Place},
+    socket,
+};
 use common::{
     MessageId, RoomId, Seq,
     event::{Content, Event},
+    frame::{Auth, ClientFrame, Request, ServerFrame},
     room::{User, Visibility},
     text::Body,
 };
@@ -26,6 +31,7 @@ struct Listener {
     base: Option<Seq>,
     log: Vec<Event>,
     settled: Vec<MessageId>,
+    losses: usize,
 }
 
 impl Listener {
@@ -38,6 +44,7 @@ impl Listener {
             base: None,
             log: Vec::new(),
             settled: Vec::new(),
+            losses: 0,
         };
         listener.until(|listener| listener.base.is_some()).await;
         listener
@@ -71,7 +78,8 @@ impl Listener {
                 self.settled.push(message);
             }
             Heard::NotJoined { .. } | Heard::Ended { .. } | Heard::SignedOut { .. } => panic!("{heard:?}"),
-            Heard::Online | Heard::Offline { .. } | Heard::Said(_) => {}
+            Heard::Offline { .. } => self.losses += 1,
+            Heard::Online | Heard::Said(_) => {}
         }
     }
 
@@ -179,4 +187,44 @@ async fn a_login_lasts_and_a_renewal_whose_answer_was_lost_is_made_again() {
     assert!(over.is_signed_out(), "{over}");
     let login = Login::login(&Http::new(&stack.origin).unwrap(), "ada", PASSWORD, "test").await;
     assert_eq!(login.unwrap().user.id, first.user.id);
+}
+
+#[tokio::test]
+async fn a_socket_goes_on_with_a_renewed_token() {
+    let stack = Stack::start().await;
+    let http = Http::new(&stack.origin).unwrap();
+    let first = Login::register(&http, "ada", PASSWORD).await.unwrap();
+    let soon = Login {
+        renew_at: service::minted::now().plus(Duration::from_secs(1)),
+        ..first.clone()
+    };
+    let session = Arc::new(Session::new(http, soon, Nowhere));
+    let room = session.create_room("Short", Visibility::Public).await.unwrap().id;
+    let mut ada = Listener::start(&session, room, Some(Seq::ZERO)).await;
+    let renewed = tokio::time::timeout(PATIENCE, async {
+        while session.login().await.access_token == first.access_token {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        session.login().await.access_token
+    });
+    let access_token = renewed.await.expect("it is never renewed");
+    ada.client.say(room, body("still here")).await.unwrap();
+    ada.until(|ada| ada.settled.len() == 1).await;
+    assert_eq!(ada.losses, 0, "in place");
+
+    let url = socket::url_of(&stack.origin);
+    let mut socket = Socket::open(&url, &first.access_token).await.unwrap();
+    let (reference, request) = (Some("a".to_owned()), Request::Auth(Auth { access_token }));
+    socket.write(&ClientFrame { reference, request }).await.unwrap();
+    let answer = socket.read().await.unwrap();
+    assert!(
+        matches!(&answer, Frame::Said(ServerFrame::Authenticated { reference: Some(to), .. }) if to == "a"),
+        "{answer:?}"
+    );
+    socket.close().await;
+    let refused = Socket::open(&url, "no token").await.err().unwrap();
+    assert!(
+        matches!(refused, chat_client::SocketError::Refused { status: 401, .. }),
+        "{refused}"
+    );
 }
