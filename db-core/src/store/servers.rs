@@ -141,9 +141,10 @@ mod tests {
 
     #[test]
     fn a_url_may_name_several_servers() {
-        let one = "postgres://chat:secret@db.example/chat?sslmode=disable";
+        // Without a port it is that of the environment, as with libpq.
+        let one = "postgres://chat:secret@db.example:5432/chat?sslmode=disable";
         assert_eq!(names(one), ["db.example:5432"]);
-        let several = "postgres://chat:se%2Ccret@a:5433,b,[::1]:5434/chat?sslmode=disable";
+        let several = "postgres://chat:se%2Ccret@a:5433,b:5432,[::1]:5434/chat?sslmode=disable";
         assert_eq!(names(several), ["a:5433", "b:5432", "[::1]:5434"]);
         let servers: Servers = several.parse().unwrap();
         assert!(servers.0.iter().all(|server| server.get_database() == Some("chat")));
