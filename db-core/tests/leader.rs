@@ -91,17 +91,20 @@ impl Pair {
         }
     }
 
-    /// Tries until it has its place.
     async fn append(&self) {
-        let appended = tokio::time::timeout(Duration::from_secs(60), self.try_to_append()).await;
-        appended.expect("nobody takes it");
+        self.acked(draft(&self.ada, self.room, fresh_message())).await;
     }
 
-    async fn try_to_append(&self) {
-        let draft = draft(&self.ada, self.room, fresh_message());
+    /// Tries until it has its place, and says which.
+    async fn acked(&self, draft: Draft) -> u64 {
+        let acked = tokio::time::timeout(Duration::from_secs(60), self.try_until_acked(draft)).await;
+        acked.expect("nobody takes it")
+    }
+
+    async fn try_until_acked(&self, draft: Draft) -> u64 {
         loop {
             match append(&*self.db, vec![draft.clone()]).await.remove(0) {
-                Outcome::Appended(_) => return,
+                Outcome::Appended(appended) => return appended.event.seq.get(),
                 Outcome::Refused(Refusal::Unavailable { .. }) => tokio::time::sleep(Duration::from_millis(50)).await,
                 other => panic!("{other:?}"),
             }
@@ -142,6 +145,26 @@ async fn a_leader_that_hangs_is_left_behind_for_good() {
     // Both would take writes; who begins now isn't misled either.
     let newcomer = core_on(&both(&pair.replica, &pair.leader), Arc::new(MemoryBus::new())).await;
     assert_eq!(seqs(&log(&*newcomer, &pair.ada, pair.room).await), [1, 2, 3, 4]);
+}
+
+/// Consistency rule 7: who stops waiting does not end the COMMIT, and what it was for is not acknowledged before the replica
+/// has it: a repeat locks the room, so that its own COMMIT waits for the replica too.
+#[tokio::test]
+async fn what_its_replica_has_not_heard_is_never_acknowledged() {
+    let pair = Pair::new().await;
+    pair.append().await;
+    let hung = Hung::new(processes(&pair.replica));
+    let draft = draft(&pair.ada, pair.room, fresh_message());
+    for _ in 0..2 {
+        let outcome = append(&*pair.db, vec![draft.clone()]).await.remove(0);
+        assert!(
+            matches!(outcome, Outcome::Refused(Refusal::Unavailable { .. })),
+            "{outcome:?}"
+        );
+    }
+    drop(hung);
+    assert_eq!(pair.acked(draft).await, 3, "as it was written first");
+    assert_eq!(pair.seqs().await, [1, 2, 3]);
 }
 
 #[tokio::test]
