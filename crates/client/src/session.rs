@@ -1,6 +1,6 @@
 //! A login of a program: its refresh token comes in the body, and is renewed before the access token runs out.
 
-use std::{fmt, io, time::Duration};
+use std::{any::Any, fmt, io, sync::Arc, time::Duration};
 
 use common::{Timestamp, room::User};
 use serde::{Deserialize, Serialize};
@@ -84,8 +84,17 @@ impl Login {
 
 /// Where a login outlives its process, maybe shared with others.
 pub trait Shelf: Send + Sync {
+    /// Waits until no other process renews what lies there. Ends when it is dropped.
+    ///
+    /// # Errors
+    /// When nobody can be kept out.
+    fn alone(&self) -> io::Result<Box<dyn Any + Send>>;
+
     /// What lies there now: another process may have renewed it.
-    fn load(&self) -> Option<Login>;
+    ///
+    /// # Errors
+    /// When it can't be read, and so must not be overwritten.
+    fn load(&self) -> io::Result<Option<Login>>;
 
     /// # Errors
     /// When it can't be kept.
@@ -96,8 +105,12 @@ pub trait Shelf: Send + Sync {
 pub struct Nowhere;
 
 impl Shelf for Nowhere {
-    fn load(&self) -> Option<Login> {
-        None
+    fn alone(&self) -> io::Result<Box<dyn Any + Send>> {
+        Ok(Box::new(()))
+    }
+
+    fn load(&self) -> io::Result<Option<Login>> {
+        Ok(None)
     }
 
     fn store(&self, _: &Login) -> io::Result<()> {
@@ -109,7 +122,7 @@ impl Shelf for Nowhere {
 pub struct Session {
     http: Http,
     login: Mutex<Login>,
-    shelf: Box<dyn Shelf>,
+    shelf: Arc<dyn Shelf>,
     seen: std::sync::Mutex<Option<String>>,
 }
 
@@ -118,7 +131,7 @@ impl Session {
         Self {
             http,
             login: Mutex::new(login),
-            shelf: Box::new(shelf),
+            shelf: Arc::new(shelf),
             seen: std::sync::Mutex::default(),
         }
     }
@@ -155,8 +168,18 @@ impl Session {
         Ok(login.access_token.clone())
     }
 
+    /// One at a time, over all processes: two that spend one token would each make up a key for its successor, and the
+    /// second use of that would look like theft.
     async fn renew_in(&self, login: &mut Login) -> Result<(), HttpError> {
-        if let Some(kept) = self.shelf.load()
+        let shelf = self.shelf.clone();
+        let _alone = match tokio::task::spawn_blocking(move || shelf.alone()).await {
+            Ok(Ok(alone)) => Some(alone),
+            other => {
+                tracing::warn!(?other, "another process may renew the login at the same time");
+                None
+            }
+        };
+        if let Ok(Some(kept)) = self.shelf.load()
             && kept.user.id == login.user.id
             && kept.refresh_token != login.refresh_token
         {

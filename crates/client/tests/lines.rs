@@ -18,7 +18,7 @@ use common::{
     room::{User, Visibility},
     text::Body,
 };
-use support::{PASSWORD, PATIENCE, Proxy, Stack};
+use support::{PASSWORD, PATIENCE, Proxy, Shared, Stack};
 
 fn body(text: &str) -> Body {
     Body::parse(text).unwrap()
@@ -187,6 +187,41 @@ async fn a_login_lasts_and_a_renewal_whose_answer_was_lost_is_made_again() {
     assert!(over.is_signed_out(), "{over}");
     let login = Login::login(&Http::new(&stack.origin).unwrap(), "ada", PASSWORD, "test").await;
     assert_eq!(login.unwrap().user.id, first.user.id);
+}
+
+#[tokio::test]
+async fn two_that_share_a_login_renew_it_one_after_the_other() {
+    let stack = Stack::start().await;
+    let login = stack.person("ada", &stack.origin).await.login().await;
+    let shelf = Shared::new(&login);
+    let process = || Session::new(Http::new(&stack.origin).unwrap(), login.clone(), shelf.clone());
+    let (one, two) = (process(), process());
+    for _ in 0..3 {
+        let known = [one.login().await.access_token, two.login().await.access_token];
+        let (first, second) = tokio::join!(one.renewed(&known[0]), two.renewed(&known[1]));
+        assert_eq!(first.unwrap(), second.unwrap());
+    }
+}
+
+#[tokio::test]
+async fn who_is_logged_out_elsewhere_does_not_come_back() {
+    let stack = Stack::start().await;
+    let session = stack.person("ada", &stack.origin).await;
+    let mut client = Client::start(session.clone());
+    let online = async { while !matches!(client.next().await, Some(Heard::Online)) {} };
+    tokio::time::timeout(PATIENCE, online).await.unwrap();
+    session.logout().await.unwrap();
+    let over = async {
+        loop {
+            match client.next().await {
+                Some(Heard::SignedOut { .. }) => return,
+                Some(Heard::Online) => panic!("it is back"),
+                Some(_) => {}
+                None => panic!("it has stopped without a word"),
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, over).await.unwrap();
 }
 
 #[tokio::test]

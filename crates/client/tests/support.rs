@@ -2,9 +2,9 @@
 
 #![allow(clippy::unwrap_used, dead_code)]
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{any::Any, fs::File, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use chat_client::{Http, Login, Nowhere, Session};
+use chat_client::{Http, Login, Nowhere, Session, Shelf};
 use local_servers::{Postgres, TempDir, scratch};
 use parking_lot::Mutex;
 use service::CancellationToken;
@@ -60,6 +60,39 @@ impl Stack {
     pub async fn person(&self, name: &str, origin: &str) -> Arc<Session> {
         let login = Login::register(&Http::new(&self.origin).unwrap(), name, PASSWORD).await;
         Arc::new(Session::new(Http::new(origin).unwrap(), login.unwrap(), Nowhere))
+    }
+}
+
+/// Where two processes of one user would find their login.
+#[derive(Clone)]
+pub struct Shared {
+    login: Arc<Mutex<Option<Login>>>,
+    lock: Arc<TempDir>,
+}
+
+impl Shared {
+    pub fn new(login: &Login) -> Self {
+        Self {
+            login: Arc::new(Mutex::new(Some(login.clone()))),
+            lock: Arc::new(scratch("shelf").unwrap()),
+        }
+    }
+}
+
+impl Shelf for Shared {
+    fn alone(&self) -> io::Result<Box<dyn Any + Send>> {
+        let lock = File::create(self.lock.path().join("lock"))?;
+        lock.lock()?;
+        Ok(Box::new(lock))
+    }
+
+    fn load(&self) -> io::Result<Option<Login>> {
+        Ok(self.login.lock().clone())
+    }
+
+    fn store(&self, login: &Login) -> io::Result<()> {
+        *self.login.lock() = Some(login.clone());
+        Ok(())
     }
 }
 

@@ -129,3 +129,35 @@ async fn an_account_a_room_and_what_is_said_in_it() {
         assert!(complaint(by_ada(&["rooms"]), "").contains("chat login"));
     });
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_lines_than_may_wait_are_sent_and_what_is_no_text_is_told() {
+    let stack = Stack::start().await;
+    let home = scratch("ada").unwrap();
+    let by_ada = |words: &[&str]| chat(home.path(), &stack.origin, words);
+    tokio::task::block_in_place(|| {
+        told(
+            by_ada(&["register", "ada", "--password-stdin"]),
+            &format!("{PASSWORD}\n"),
+        );
+        told(by_ada(&["create", "Lobby"]), "");
+        let lines: String = (0..1_200).map(|n| format!("m{n}\n")).collect();
+        told(by_ada(&["talk", "Lobby"]), &lines);
+        let mut talk = by_ada(&["talk", "Lobby"]).spawn().unwrap();
+        talk.stdin.take().unwrap().write_all(b"before\n\xff\nbehind\n").unwrap();
+        assert_eq!(
+            talk.wait_with_output().unwrap().status.code(),
+            Some(1),
+            "one line was not sent"
+        );
+        let log = told(by_ada(&["--json", "tail", "Lobby", "--after", "0", "--no-follow"]), "");
+        let mut expected: Vec<String> = (0..1_200).map(|n| format!("m{n}")).collect();
+        expected.extend(["before".to_owned(), "behind".to_owned()]);
+        assert_eq!(texts(&log), expected);
+
+        fs::write(home.path().join("chat/sessions.json"), "{").unwrap();
+        let damaged = complaint(by_ada(&["login", "ada", "--password-stdin"]), &format!("{PASSWORD}\n"));
+        assert!(damaged.contains("could not be kept"), "{damaged}");
+        assert_eq!(fs::read_to_string(home.path().join("chat/sessions.json")).unwrap(), "{");
+    });
+}

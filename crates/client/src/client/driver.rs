@@ -45,6 +45,8 @@ pub struct Driver {
     troubled: BTreeMap<RoomId, u32>,
     /// What is heard and not yet handed on.
     waiting: VecDeque<Heard>,
+    /// The last socket was closed for its token.
+    is_doubted: bool,
     arrived: mpsc::UnboundedReceiver<Arrived>,
     arriving: mpsc::UnboundedSender<Arrived>,
     is_over: bool,
@@ -69,6 +71,7 @@ impl Driver {
             failures: 0,
             troubled: BTreeMap::new(),
             waiting: VecDeque::new(),
+            is_doubted: false,
             arrived,
             arriving,
             is_over: false,

@@ -47,8 +47,7 @@ impl From<SocketError> for Trouble {
                 status: 400 | 401 | 403,
                 ..
             }
-            | SocketError::BadUrl(_)
-            | SocketError::Closed(4403) => {
+            | SocketError::BadUrl(_) => {
                 return Trouble::SignedOut(why);
             }
             SocketError::Refused { retry_after, .. } => retry_after.unwrap_or_default(),
@@ -65,8 +64,12 @@ pub enum Arrived {
     Page(RoomId, Option<EventPage>),
 }
 
-pub async fn open(session: &Session, url: &str) -> Result<Box<Socket>, Trouble> {
-    let token = session.token().await?;
+/// `is_doubted`: the token of the last socket was no longer taken. The refresh tells whether the login stands.
+pub async fn open(session: &Session, url: &str, is_doubted: bool) -> Result<Box<Socket>, Trouble> {
+    let mut token = session.token().await?;
+    if is_doubted {
+        token = session.renewed(&token).await?;
+    }
     match Socket::open(url, &token).await {
         Err(SocketError::Refused { status: 401, .. }) => {
             let token = session.renewed(&token).await?;

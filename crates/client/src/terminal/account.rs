@@ -42,7 +42,7 @@ fn keep(login: &Login, shelf: &store::File, output: Output) -> anyhow::Result<()
 }
 
 pub async fn logout(url: &str, shelf: store::File) -> anyhow::Result<()> {
-    let Some(login) = shelf.load() else { return Ok(()) };
+    let Some(login) = shelf.load()? else { return Ok(()) };
     let session = Session::new(Http::new(url)?, login, chat_client::Nowhere);
     session.logout().await?;
     shelf.forget().context("the session could not be forgotten")

@@ -38,16 +38,20 @@ impl Output {
     }
 }
 
-/// Without what a terminal would take for a command.
+/// On one line, and without what a terminal would take for a command, or what turns the direction of what comes behind it
+/// (Unicode Standard Annex 9).
 pub fn clean(text: &str) -> String {
-    let visible = |char: char| {
-        if char.is_control() && char != '\n' {
-            '\u{fffd}'
-        } else {
-            char
-        }
+    let visible = |char: char| match char {
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        char if char.is_control() => '\u{fffd}',
+        char => char,
     };
     text.chars().map(visible).collect()
+}
+
+/// Further lines are marked, so that none of them looks like somebody else's message.
+fn indented(text: &str) -> String {
+    text.split('\n').map(clean).collect::<Vec<_>>().join("\n       | ")
 }
 
 fn line(event: &Event) -> String {
@@ -94,7 +98,7 @@ fn line(event: &Event) -> String {
 
 fn content(content: &Content) -> String {
     match content {
-        Content::Message(body) => clean(body.as_str()),
+        Content::Message(body) => indented(body.as_str()),
         Content::Envelope(_) => "(sealed)".to_owned(),
         Content::Deleted(_) => "(deleted)".to_owned(),
     }
@@ -112,6 +116,14 @@ mod tests {
 
     #[test]
     fn nobody_commands_the_terminal() {
-        assert_eq!(clean("a\u{1b}[2Jb\nc\u{9b}d"), "a\u{fffd}[2Jb\nc\u{fffd}d");
+        assert_eq!(
+            clean("a\u{1b}[2Jb\nc\u{9b}d\u{202e}"),
+            "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d\u{fffd}"
+        );
+    }
+
+    #[test]
+    fn no_message_looks_like_another() {
+        assert_eq!(indented("a\n   99 10:00 bob: b"), "a\n       |    99 10:00 bob: b");
     }
 }

@@ -1,6 +1,7 @@
 //! The sessions of this user, one a server, in a file that nobody else may read.
 
 use std::{
+    any::Any,
     collections::BTreeMap,
     fs, io,
     io::Write,
@@ -29,27 +30,38 @@ impl File {
         })
     }
 
-    fn all(&self) -> BTreeMap<String, Login> {
-        let text = fs::read_to_string(&self.path).unwrap_or_default();
-        serde_json::from_str(&text).unwrap_or_default()
+    fn all(&self) -> io::Result<BTreeMap<String, Login>> {
+        let text = match fs::read_to_string(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            text => text?,
+        };
+        serde_json::from_str(&text)
+            .map_err(|error| io::Error::other(format!("{} is damaged: {error}", self.path.display())))
     }
 
     /// # Errors
     /// When the file can't be written.
     pub fn forget(&self) -> io::Result<()> {
-        let mut all = self.all();
+        let mut all = self.all()?;
         all.remove(&self.origin);
         write(&self.path, &all)
     }
 }
 
 impl Shelf for File {
-    fn load(&self) -> Option<Login> {
-        self.all().remove(&self.origin)
+    fn alone(&self) -> io::Result<Box<dyn Any + Send>> {
+        fs::create_dir_all(self.path.parent().unwrap_or(Path::new(".")))?;
+        let lock = fs::File::create(self.path.with_extension("lock"))?;
+        lock.lock()?;
+        Ok(Box::new(lock))
+    }
+
+    fn load(&self) -> io::Result<Option<Login>> {
+        Ok(self.all()?.remove(&self.origin))
     }
 
     fn store(&self, login: &Login) -> io::Result<()> {
-        let mut all = self.all();
+        let mut all = self.all()?;
         all.insert(self.origin.clone(), login.clone());
         write(&self.path, &all)
     }
@@ -74,7 +86,7 @@ fn write(path: &Path, all: &BTreeMap<String, Login>) -> io::Result<()> {
 /// When nobody has logged in to the server.
 pub fn session(url: &str, shelf: File) -> anyhow::Result<Session> {
     let login = shelf
-        .load()
+        .load()?
         .with_context(|| format!("not logged in to {url}; `chat login NAME` does that"))?;
     Ok(Session::new(Http::new(url)?, login, shelf))
 }

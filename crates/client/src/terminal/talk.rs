@@ -1,9 +1,12 @@
 //! A room to read and to write in.
 
-use std::{io::BufRead, sync::Arc};
+use std::{
+    io::{self, BufRead},
+    sync::Arc,
+};
 
 use anyhow::bail;
-use chat_client::{Client, Heard, Session};
+use chat_client::{Client, Heard, Session, limits};
 use common::{RoomId, Seq, text::Body};
 use tokio::sync::mpsc;
 
@@ -22,9 +25,14 @@ pub async fn run(session: Arc<Session>, room: RoomId, after: Seq, output: Output
     let (mut shown, mut settled) = (after, after);
     while is_typing || open > 0 || shown < settled {
         tokio::select! {
-            line = typed.recv(), if is_typing => match line {
-                Some(line) if line.trim().is_empty() => {}
-                Some(line) => match Body::parse(line) {
+            // What can't be read now waits where it comes from.
+            line = typed.recv(), if is_typing && open < limits::OUTBOX_MESSAGES / 2 => match line {
+                Some(Err(error)) => {
+                    eprintln!("chat: not sent: {error}");
+                    refused += 1;
+                }
+                Some(Ok(line)) if line.trim().is_empty() => {}
+                Some(Ok(line)) => match Body::parse(line) {
                     Ok(body) => {
                         client.say(room, body).await?;
                         open += 1;
@@ -57,6 +65,10 @@ pub async fn run(session: Arc<Session>, room: RoomId, after: Seq, output: Output
                 }
                 None => bail!("the client has stopped"),
             },
+            _ = tokio::signal::ctrl_c() => match open {
+                0 => return Ok(()),
+                _ => bail!("of {open} lines it is not known whether they were sent"),
+            },
         }
     }
     if refused > 0 {
@@ -66,11 +78,13 @@ pub async fn run(session: Arc<Session>, room: RoomId, after: Seq, output: Output
 }
 
 /// The input's lines. Few wait: an input that is faster than the server is read no faster.
-fn lines() -> mpsc::Receiver<String> {
+fn lines() -> mpsc::Receiver<io::Result<String>> {
     let (read, lines) = mpsc::channel(16);
     std::thread::spawn(move || {
-        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-            if read.blocking_send(line).is_err() {
+        for line in io::stdin().lock().lines() {
+            // A line that is no UTF-8 says nothing about the next.
+            let is_last = matches!(&line, Err(error) if error.kind() != io::ErrorKind::InvalidData);
+            if read.blocking_send(line).is_err() || is_last {
                 return;
             }
         }

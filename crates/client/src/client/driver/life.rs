@@ -3,7 +3,7 @@
 use common::{
     RoomId,
     bucket::Bucket,
-    frame::{Auth, Request},
+    frame::{Auth, CloseCode, Request},
 };
 use service::minted;
 
@@ -21,8 +21,8 @@ use crate::{
 
 impl Driver {
     pub(super) fn connect(&mut self) {
-        let (session, url) = (self.session.clone(), self.url.clone());
-        self.wait_for(async move { Arrived::Opened(line::open(&session, &url).await) });
+        let (session, url, is_doubted) = (self.session.clone(), self.url.clone(), self.is_doubted);
+        self.wait_for(async move { Arrived::Opened(line::open(&session, &url, is_doubted).await) });
     }
 
     pub(super) async fn arrive(&mut self, arrived: Arrived) {
@@ -46,6 +46,7 @@ impl Driver {
         self.limits = socket.welcome.limits.clone();
         self.sends = Bucket::full(rate(&self.limits), self.now_ms());
         self.socket = Some(socket);
+        self.is_doubted = false;
         self.tell(Heard::Online);
         self.core.connected();
         self.watch();
@@ -70,6 +71,7 @@ impl Driver {
 
     pub(super) fn lost(&mut self, error: SocketError) {
         self.socket = None;
+        self.is_doubted |= matches!(error, SocketError::Closed(code) if code == CloseCode::TokenEnded.number());
         self.core.lost();
         self.timers.clear();
         self.troubled(error.into());
