@@ -33,6 +33,15 @@ fn visible(text: String, max: usize) -> Result<String, BadText> {
     Ok(text)
 }
 
+/// As [`visible`], on one line, and read in the direction it is written: what else stands beside it stays what it is.
+fn name(text: String, max: usize) -> Result<String, BadText> {
+    let turns = |char: char| matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if text.chars().any(|char| char.is_control() || turns(char)) {
+        return Err(BadText("must have no control characters".into()));
+    }
+    visible(text, max)
+}
+
 fn username(text: String) -> Result<String, BadText> {
     let folded = checked(text, *limits::USERNAME_CHARS.start(), *limits::USERNAME_CHARS.end())?.to_ascii_lowercase();
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_.-".contains(&byte);
@@ -139,14 +148,14 @@ macro_rules! hidden {
 texts! {
     /// 3-32 of `a-z 0-9 _ . -`, case-folded.
     Username = username;
-    /// 1-64 characters, not only white space.
-    DisplayName = |text| visible(text, limits::DISPLAY_NAME_CHARS);
+    /// 1-64 characters on one line, not only white space.
+    DisplayName = |text| name(text, limits::DISPLAY_NAME_CHARS);
     /// 10-256 characters after NFKC (Unicode Standard Annex 15).
     Password = password;
     /// What a person calls the device of a login.
-    DeviceName = |text| visible(text, limits::DEVICE_NAME_CHARS);
-    /// 1-80 characters, not only white space.
-    RoomName = |text| visible(text, limits::ROOM_NAME_CHARS);
+    DeviceName = |text| name(text, limits::DEVICE_NAME_CHARS);
+    /// 1-80 characters on one line, not only white space.
+    RoomName = |text| name(text, limits::ROOM_NAME_CHARS);
     /// At most 500 characters, maybe none.
     Topic = |text| checked(text, 0, limits::TOPIC_CHARS);
     /// What a message says: 1-4,000 characters, not only white space.
@@ -169,6 +178,18 @@ hidden!(Password, Body, Typed, IdempotencyKey, SearchQuery);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_one_line() {
+        for bad in ["a\nb", "a\u{202e}b", "a\u{1b}[2J", "\0", " "] {
+            assert!(
+                DisplayName::parse(bad).is_err() && RoomName::parse(bad).is_err(),
+                "{bad:?}"
+            );
+        }
+        assert!(DisplayName::parse("Ada עדה 👩‍🚀").is_ok());
+        assert!(Body::parse("a\nb").is_ok());
+    }
 
     #[test]
     fn usernames_are_folded_and_narrow() {
