@@ -81,11 +81,23 @@ fn declared_length(parts: &Parts) -> Option<u64> {
 /// # Errors
 /// `invalid-request`; its `errors` point at the field (RFC 6901).
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    // Field by field in their order, which nobody has been told, it would be taken too.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Problem::field("", "must be an object"));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json)
-        .map_err(|error| Problem::field(pointer(error.path()), error.inner().to_string()))?;
-    json.end().map_err(|error| Problem::field("", error.to_string()))?;
+        .map_err(|error| Problem::field(pointer(error.path()), said(error.inner())))?;
+    json.end().map_err(|error| Problem::field("", said(&error)))?;
     Ok(value)
+}
+
+/// Without the place in the text, which people have not written: the pointer says where.
+fn said(error: &serde_json::Error) -> String {
+    let words = error.to_string();
+    words
+        .rsplit_once(" at line ")
+        .map_or(words.clone(), |(words, _)| words.to_owned())
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
