@@ -65,6 +65,23 @@ test("older messages come in steps, back to the first", async () => {
   await context.close();
 });
 
+test("a text that is too long stays with its writer, whole, and says so", async () => {
+  const { page, context } = await newcomer("ada");
+  await page.getByLabel("New room").fill("Long");
+  await page.getByRole("button", { name: "Create" }).click();
+  await page.getByRole("heading", { name: "Long" }).waitFor();
+  const box = page.getByRole("textbox", { name: "Message" });
+  await say(page, "x".repeat(4_001));
+  await page.getByRole("alert").filter({ hasText: "at most 4000 characters; this has 4001" }).waitFor();
+  assert.equal((await box.inputValue()).length, 4_001);
+  // Characters are counted, not the units in which a browser keeps them.
+  const most = "🍵".repeat(4_000);
+  await say(page, most);
+  await heard(page, most);
+  assert.equal(await page.getByRole("alert").count(), 0);
+  await context.close();
+});
+
 test("who is typing is shown, until it is sent", async () => {
   const [ada, bob] = [await newcomer("ada"), await newcomer("bob")];
   await create(ada.page, "Typists");

@@ -126,7 +126,6 @@ function Composer(props: { onSend(text: string): boolean; onTyping(typing: boole
         aria-label="Message"
         placeholder="Write a message"
         rows={2}
-        maxLength={4000}
         onKeyDown={keyed}
         onChange={(event) => props.onTyping(event.target.value !== "")}
       />

@@ -67,7 +67,7 @@ export class Core {
     this.watched = roomId;
   }
 
-  /** @throws {outbox.OutboxFull} */
+  /** @throws {outbox.OutboxFull | outbox.TextTooLong} */
   submit(draft: Draft): Effect[] {
     const { outbox: next, entry } = outbox.submit(this.state.outbox, draft, this.now());
     this.setOutbox(next);

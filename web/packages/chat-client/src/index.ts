@@ -4,6 +4,6 @@ export { inBrowser, inMemory, type Clock, type Environment, type KeyValue } from
 export type { Body, LogMessage } from "./fold.ts";
 export { Problem, words, type Credentials, type Page, type Room, type User } from "./http.ts";
 export type { RoomLog } from "./log.ts";
-export { OutboxFull, type Entry } from "./outbox.ts";
+export { OutboxFull, TextTooLong, type Entry } from "./outbox.ts";
 export { LocalOutbox, MemoryOutbox, type OutboxStore } from "./outbox-store.ts";
 export type { Draft, DurableEvent } from "./wire.ts";

@@ -14,6 +14,8 @@ export const REQUEST_MS = 30_000;
 export const TOKEN_EARLY_MS = 60_000;
 export const RENEWAL_PAUSE_MS = 5_000;
 
+/** Of a text, in Unicode scalar values; the server takes no more. */
+export const TEXT_CHARS = 4_000;
 /** Messages that may wait for their ack; what is above is refused to who writes it. */
 export const OUTBOX_MESSAGES = 500;
 /** Messages of one room in flight at once. */

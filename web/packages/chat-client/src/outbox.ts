@@ -1,6 +1,6 @@
 // What was written here and has no place in its room's log yet. Each room's messages go in the order written; one that
 // failed goes again under the same id before anything behind it does. Pure: what is to be done comes back as a value.
-import { IN_FLIGHT_PER_ROOM, OUTBOX_MESSAGES } from "./limits.ts";
+import { IN_FLIGHT_PER_ROOM, OUTBOX_MESSAGES, TEXT_CHARS } from "./limits.ts";
 import type { Draft, Refusal } from "./wire.ts";
 
 export interface Entry {
@@ -35,8 +35,16 @@ export class OutboxFull extends Error {
   }
 }
 
-/** @throws {OutboxFull} so that what was written stays with who wrote it. */
+export class TextTooLong extends Error {
+  constructor(chars: number) {
+    super(`A message has at most ${TEXT_CHARS} characters; this has ${chars}.`);
+  }
+}
+
+/** @throws {OutboxFull | TextTooLong} so that what was written stays with who wrote it. */
 export function submit(outbox: Outbox, draft: Draft, now: number): { outbox: Outbox; entry: Entry } {
+  const chars = "message" in draft ? [...draft.message].length : 0;
+  if (chars > TEXT_CHARS) throw new TextTooLong(chars);
   if (outbox.entries.length >= OUTBOX_MESSAGES) throw new OutboxFull();
   const order = Math.max(now, (outbox.entries.at(-1)?.order ?? 0) + 1);
   const entry: Entry = { draft, order, state: { kind: "queued" } };
