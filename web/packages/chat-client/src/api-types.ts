@@ -685,7 +685,7 @@ export interface components {
         Devices: {
             items: components["schemas"]["Device"][];
         };
-        /** @description 1-64 characters, not only white space. */
+        /** @description 1-64 characters on one line, not only white space. */
         DisplayName: string;
         /** @description Exactly one of `message` and `envelope`, whose `rev` is the last one's plus 1. */
         EditBody: {
@@ -1071,7 +1071,7 @@ export interface components {
         RoomId: string;
         /** @enum {string} */
         RoomKind: "room" | "dm";
-        /** @description 1-80 characters, not only white space. */
+        /** @description 1-80 characters on one line, not only white space. */
         RoomName: string;
         /**
          * @description What a token allows.
