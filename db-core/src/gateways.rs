@@ -11,7 +11,7 @@ use crate::{
     Core,
     cache::Entry,
     rows::{EVENT, EventRow, seq},
-    store::refuse,
+    store::{leads, refuse},
 };
 
 #[derive(sqlx::FromRow)]
@@ -154,10 +154,9 @@ impl Core {
 
     pub(crate) async fn do_health(&self, call: Call) -> Result<Health, Refusal> {
         let pool = self.store.pool();
-        let writable = sqlx::query_scalar::<_, bool>("select not pg_is_in_recovery()").fetch_one(&pool);
         let database = self
             .store
-            .read(&call, async { writable.await.map_err(refuse) })
+            .read(&call, async { leads(&pool).await.map_err(refuse) })
             .await
             .unwrap_or(false);
         Ok(Health {

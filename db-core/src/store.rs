@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::cache::Fence;
 use leader::{Leader, Line};
+pub use servers::leads;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 

@@ -66,7 +66,7 @@ fn pool() -> PgPoolOptions {
         // A leader that comes back as a replica would answer with what it has not heard of yet.
         .after_connect(|connection, _| {
             Box::pin(async move {
-                match leads(connection).await? {
+                match leads(&mut *connection).await? {
                     true => Ok(()),
                     false => Err(sqlx::Error::Configuration("this server is a replica now".into())),
                 }
@@ -103,8 +103,7 @@ impl Leader {
     /// Whether the present one says that it still leads.
     async fn stands(&self) -> bool {
         let watch = self.line().watch;
-        let ask = async { leads(&mut *watch.acquire().await?).await };
-        matches!(timeout(limits::LEADER_ANSWER, ask).await, Ok(Ok(true)))
+        matches!(timeout(limits::LEADER_ANSWER, leads(&watch)).await, Ok(Ok(true)))
     }
 
     async fn look(&self) {

@@ -5,7 +5,7 @@ use std::{str::FromStr, time::Duration};
 
 use common::limits;
 use futures_util::future::join_all;
-use sqlx::{ConnectOptions, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+use sqlx::{ConnectOptions, Connection, PgConnection, PgExecutor, postgres::PgConnectOptions};
 use tokio::time::timeout;
 
 use super::StoreError;
@@ -76,15 +76,14 @@ async fn ask(server: &PgConnectOptions) -> Result<Role, sqlx::Error> {
     role
 }
 
-/// Whether this connection leads to the leader.
+/// Whether this leads to the leader.
 ///
 /// # Errors
 /// Those of the driver.
-pub async fn leads(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    connection
-        .fetch_one("select not pg_is_in_recovery()")
+pub async fn leads<'c>(server: impl PgExecutor<'c>) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select not pg_is_in_recovery()")
+        .fetch_one(server)
         .await
-        .and_then(|row| sqlx::Row::try_get(&row, 0))
 }
 
 impl Servers {
