@@ -33,10 +33,15 @@ fn visible(text: String, max: usize) -> Result<String, BadText> {
     Ok(text)
 }
 
+/// Whether a terminal would take the character for a command, or it turns the direction of what comes behind it (Unicode
+/// Standard Annex 9).
+pub fn is_control(char: char) -> bool {
+    char.is_control() || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// As [`visible`], on one line, and read in the direction it is written: what else stands beside it stays what it is.
 fn name(text: String, max: usize) -> Result<String, BadText> {
-    let turns = |char: char| matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if text.chars().any(|char| char.is_control() || turns(char)) {
+    if text.chars().any(is_control) {
         return Err(BadText("must have no control characters".into()));
     }
     visible(text, max)

@@ -5,6 +5,7 @@ use std::io::Write;
 use common::{
     Timestamp,
     event::{Content, Event, MemberChange, RoomEventChange},
+    text::is_control,
 };
 use serde::Serialize;
 
@@ -38,15 +39,9 @@ impl Output {
     }
 }
 
-/// On one line, and without what a terminal would take for a command, or what turns the direction of what comes behind it
-/// (Unicode Standard Annex 9).
+/// On one line, and without what would be more than text.
 pub fn clean(text: &str) -> String {
-    let visible = |char: char| match char {
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
-        char if char.is_control() => '\u{fffd}',
-        char => char,
-    };
-    text.chars().map(visible).collect()
+    text.replace(is_control, "\u{fffd}")
 }
 
 /// Further lines are marked, so that none of them looks like somebody else's message.
