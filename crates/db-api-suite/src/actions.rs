@@ -1,5 +1,7 @@
 //! What people do, in a line each.
 
+use std::time::Duration;
+
 use common::{
     MessageId, RoomId,
     event::{Content, Event, ReactionOp},
@@ -95,7 +97,8 @@ pub async fn log(db: &dyn DbApi, member: &Actor, room_id: RoomId) -> Vec<Event> 
     db.events(Call::of(member.clone()), request).await.unwrap().value.items
 }
 
-/// Says something, and names it.
+/// Says something, and names it. What is said next, in whichever room, is of a later millisecond: the finest by which
+/// messages of two rooms are told apart.
 pub async fn say(db: &dyn DbApi, sender: &Actor, room_id: RoomId, text: &str) -> MessageId {
     let draft = Draft {
         content: said(text),
@@ -104,6 +107,7 @@ pub async fn say(db: &dyn DbApi, sender: &Actor, room_id: RoomId, text: &str) ->
     let message = draft.message_id;
     let outcome = append(db, vec![draft]).await.remove(0);
     assert!(matches!(outcome, Outcome::Appended(_)), "{outcome:?}");
+    tokio::time::sleep(Duration::from_millis(2)).await;
     message
 }
 
