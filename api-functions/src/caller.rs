@@ -10,7 +10,7 @@ use common::{
     token::{Actor, Scope},
 };
 use db_api::{Answer, Call, Seen, types::Made};
-use http::{HeaderValue, StatusCode, request::Parts};
+use http::{HeaderValue, Method, StatusCode, request::Parts};
 use http_contract::{Caller, Refused, headers};
 use serde::Serialize;
 use service::metrics::Outcome;
@@ -47,6 +47,7 @@ async fn call(parts: &Parts, api: &Api, scope: Scope) -> Result<Call, Refused> {
     Ok(Call::of(actor)
         .traced(traceparent)
         .having_seen(headers::seen(&parts.headers))
+        .maybe_stale(parts.method == Method::GET)
         .done_once(once::of(parts)?))
 }
 
@@ -74,9 +75,14 @@ pub fn ok<T: Serialize>(answer: Answer<T>) -> Answered {
     with(StatusCode::OK, answer)
 }
 
-/// A status with the object, and with `chat-seen` after a write.
+/// A status with the object; with `chat-seen` after a write, and `chat-stale` for what may lack the newest.
 pub fn with<T: Serialize>(status: StatusCode, answer: Answer<T>) -> Answered {
-    Ok(told((status, Json(answer.value)).into_response(), answer.seen))
+    let mut response = told((status, Json(answer.value)).into_response(), answer.seen);
+    if answer.stale {
+        let stale = HeaderValue::from_static("true");
+        response.headers_mut().insert(headers::CHAT_STALE, stale);
+    }
+    Ok(response)
 }
 
 /// 201 with an object that this call made, 200 with one that was there.

@@ -143,7 +143,7 @@ async fn send(
     Body(body): Body<SendBody>,
 ) -> Answered {
     let draft = body.draft(&call, room_id)?;
-    let Answer { value, seen } = api.db.append(call, Append { drafts: vec![draft] }).await?;
+    let Answer { value, seen, stale } = api.db.append(call, Append { drafts: vec![draft] }).await?;
     let appended = match value.outcomes.into_iter().next() {
         Some(Outcome::Appended(appended)) => *appended,
         Some(Outcome::Refused(refusal)) => return Err(refusal.into()),
@@ -157,7 +157,8 @@ async fn send(
     let message = appended
         .current
         .map_or_else(|| Message::from(appended.event), |current| *current);
-    with(status, Answer { value: message, seen })
+    let value = message;
+    with(status, Answer { value, seen, stale })
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -218,6 +218,11 @@ pub const WATCH_CONNECTIONS: u32 = 2;
 /// Where there are several servers, the leader is asked this often whether it still is.
 pub const LEADER_LOOK: Duration = Duration::from_secs(1);
 pub const LEADER_ANSWER: Duration = Duration::from_secs(1);
+/// A replica that needs longer for an answer is passed by.
+pub const REPLICA_ANSWER: Duration = Duration::from_millis(500);
+/// For so long a replica may catch up with what a read must show, and it is asked this often whether it has.
+pub const REPLICA_LAG: Duration = Duration::from_millis(50);
+pub const REPLICA_LOOK: Duration = Duration::from_millis(5);
 /// Writes under way at once, also those whose caller no longer waits; above it `unavailable`.
 pub const WRITES_AT_ONCE: usize = 512;
 /// How long a cache may take before it is passed by, and for how long a connection that failed is then left alone.

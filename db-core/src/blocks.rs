@@ -57,7 +57,7 @@ impl Core {
                 tx.commit().await.map_err(refuse)
             })
             .await?;
-        Ok(Answer::written(Nothing {}, self.seen()))
+        Ok(Answer::written(Nothing {}, self.seen().await))
     }
 
     pub(crate) async fn do_unblock(&self, call: Call, request: GetUser) -> Reply<Nothing> {
@@ -77,7 +77,7 @@ impl Core {
                 tx.commit().await.map_err(refuse)
             })
             .await?;
-        Ok(Answer::written(Nothing {}, self.seen()))
+        Ok(Answer::written(Nothing {}, self.seen().await))
     }
 }
 

@@ -23,7 +23,7 @@ impl Core {
             })
             .await?;
         self.ask_for_keys(&call, user, None).await;
-        Ok(Answer::written(device, self.seen()))
+        Ok(Answer::written(device, self.seen().await))
     }
 
     pub(crate) async fn do_withdraw_device(&self, call: Call, request: NamedDevice) -> Reply<Nothing> {
@@ -35,7 +35,7 @@ impl Core {
                 tx.commit().await.map_err(refuse)
             })
             .await?;
-        Ok(Answer::written(Nothing {}, self.seen()))
+        Ok(Answer::written(Nothing {}, self.seen().await))
     }
 
     pub(crate) async fn do_devices(&self, call: Call, request: GetUser) -> Result<DeviceList, Refusal> {

@@ -59,7 +59,7 @@ impl Core {
         }
         self.announce(event);
         let object = self.room_of(&call, room).await?;
-        Ok(Answer::written(Made { object, created }, self.seen()))
+        Ok(Answer::written(Made { object, created }, self.seen().await))
     }
 }
 

@@ -106,7 +106,7 @@ impl Core {
                 Ok(row)
             })
             .await?;
-        Ok(Answer::written(self.invite(room, row), self.seen()))
+        Ok(Answer::written(self.invite(room, row), self.seen().await))
     }
 
     pub(crate) async fn do_withdraw_invite(&self, call: Call, request: NamedInvite) -> Reply<Nothing> {
@@ -131,7 +131,7 @@ impl Core {
                 tx.commit().await.map_err(refuse)
             })
             .await?;
-        Ok(Answer::written(Nothing {}, self.seen()))
+        Ok(Answer::written(Nothing {}, self.seen().await))
     }
 
     pub(crate) async fn do_accept_invite(&self, call: Call, request: AcceptInvite) -> Reply<Room> {
@@ -154,7 +154,10 @@ impl Core {
         }
         self.announce(event);
         self.ask_for_keys(&call, user, Some(code.room_id)).await;
-        Ok(Answer::written(self.room_of(&call, code.room_id).await?, self.seen()))
+        Ok(Answer::written(
+            self.room_of(&call, code.room_id).await?,
+            self.seen().await,
+        ))
     }
 }
 

@@ -58,7 +58,7 @@ impl Core {
             })
             .await?;
         self.announce(Some(event));
-        Ok(Answer::written(ring, self.seen()))
+        Ok(Answer::written(ring, self.seen().await))
     }
 
     pub(crate) async fn do_hand_keys(&self, call: Call, request: HandKeys) -> Reply<KeyRing> {
@@ -77,7 +77,7 @@ impl Core {
                 Ok(ring)
             })
             .await?;
-        Ok(Answer::written(ring, self.seen()))
+        Ok(Answer::written(ring, self.seen().await))
     }
 }
 

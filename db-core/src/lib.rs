@@ -9,6 +9,7 @@ mod config;
 mod creation;
 mod devices;
 mod dms;
+mod elsewhere;
 mod failures;
 mod gateways;
 mod history;
@@ -58,6 +59,7 @@ pub use store::{Store, StoreError};
 use announcer::Announcer;
 use cache::{Cache, ReadThrough};
 use committer::Committer;
+use elsewhere::Elsewhere;
 use failures::Failures;
 use passwords::Passwords;
 use search::Indexer;
@@ -86,20 +88,24 @@ struct Timed {
 }
 
 /// The contract, kept.
+#[derive(Clone)]
 pub struct Core {
     store: Store,
     cache: Arc<ReadThrough>,
     announcer: Announcer,
-    committer: Committer,
+    committer: Arc<Committer>,
     /// Up to which version what is cached of a room is known to have been cleared.
     handed_out: moka::sync::Cache<RoomId, i64>,
     bus: Arc<dyn Bus>,
     passwords: Passwords,
-    failures: Failures,
+    failures: Arc<Failures>,
     refresh_key: RefreshKey,
     invite_key: InviteKey,
     registration: Registration,
     latency: Family<Timed, Histogram>,
+    elsewhere: Elsewhere,
+    /// The same on what is left while nobody leads.
+    left: Option<Arc<Core>>,
 }
 
 /// Observes how long something took when it is dropped.
@@ -120,22 +126,26 @@ impl Core {
         let latency = Family::new_with_constructor(service::metrics::seconds as fn() -> Histogram);
         let cache = Arc::new(ReadThrough::new(parts.cache, &parts.metrics));
         let announcer = Announcer::start(parts.bus.clone(), Indexer::start(parts.store.clone()));
-        Ok(Arc::new(Self {
-            committer: Committer::start(&parts.store, &cache, &announcer),
+        let mut core = Self {
+            committer: Arc::new(Committer::start(&parts.store, &cache, &announcer)),
             handed_out: moka::sync::Cache::new(common::limits::CACHE_ENTRIES),
             store: parts.store,
             cache,
             announcer,
             bus: parts.bus,
             passwords: Passwords::new()?,
-            failures: Failures::default(),
+            failures: Arc::default(),
             refresh_key: RefreshKey::new(parts.server_key.derive("chat.v1 refresh")),
             invite_key: InviteKey::new(parts.server_key.derive("chat.v1 invite")),
             registration: parts.registration,
             latency: parts
                 .metrics
                 .register("db_query_latency_seconds", "Logical reads and writes", latency),
-        }))
+            elsewhere: Elsewhere::new(&parts.metrics),
+            left: None,
+        };
+        core.left = Some(Arc::new(core.on_what_is_left()));
+        Ok(Arc::new(core))
     }
 
     fn timer(&self, entity: &'static str, op: &'static str) -> Timer {
@@ -147,11 +157,25 @@ impl Core {
         call.actor.as_ref().ok_or(Refusal::Unauthenticated)
     }
 
-    /// Every read is answered by the leader or by entries that no acknowledged write has outdated, so that nothing older
-    /// than any `chat-seen` is ever answered; the moment is for those who will read elsewhere.
-    fn seen(&self) -> Seen {
-        Seen(format!("1.{}", service::minted::now().0))
+    /// Every read shows what was acknowledged before it began, whatever the client has seen. This is for what is answered
+    /// while nobody leads, and for those who will read elsewhere.
+    async fn seen(&self) -> Seen {
+        self.store.place().await.into()
     }
+}
+
+/// A read's answer; while nobody leads, that of what is left (consistency rule 14), if the caller takes it.
+macro_rules! left_too {
+    ($core:ident.$read:ident($call:ident, $request:ident)) => {{
+        let answer = match $core.left_for(&$call) {
+            None => $core.$read($call.clone(), $request.clone()).await,
+            Some(left) => return left.$read($call, $request).await.map(Answer::left),
+        };
+        match (answer, $core.left_for(&$call)) {
+            (Err(Refusal::Unavailable { .. }), Some(left)) => left.$read($call, $request).await.map(Answer::left),
+            (answer, _) => answer.map(Answer::read),
+        }
+    }};
 }
 
 #[async_trait]
@@ -174,7 +198,8 @@ impl DbApi for Core {
 
     async fn me(&self, call: Call, _: Nothing) -> Reply<User> {
         let id = self.actor(&call)?.user_id;
-        self.profile(&call, id).await.map(Answer::read)
+        let request = GetUser { user_id: id };
+        left_too!(self.do_user(call, request))
     }
 
     async fn update_me(&self, call: Call, request: UpdateMe) -> Reply<User> {
@@ -182,12 +207,11 @@ impl DbApi for Core {
     }
 
     async fn user(&self, call: Call, request: GetUser) -> Reply<User> {
-        self.actor(&call)?;
-        self.profile(&call, request.user_id).await.map(Answer::read)
+        left_too!(self.do_user(call, request))
     }
 
     async fn find_users(&self, call: Call, request: FindUsers) -> Reply<Page<User>> {
-        self.do_find_users(call, request).await.map(Answer::read)
+        left_too!(self.do_find_users(call, request))
     }
 
     async fn create_room(&self, call: Call, request: CreateRoom) -> Reply<Room> {
@@ -195,15 +219,15 @@ impl DbApi for Core {
     }
 
     async fn rooms(&self, call: Call, request: Paging) -> Reply<Page<Room>> {
-        self.do_rooms(call, request).await.map(Answer::read)
+        left_too!(self.do_rooms(call, request))
     }
 
     async fn public_rooms(&self, call: Call, request: PublicRooms) -> Reply<Page<Room>> {
-        self.do_public_rooms(call, request).await.map(Answer::read)
+        left_too!(self.do_public_rooms(call, request))
     }
 
     async fn room(&self, call: Call, request: InRoom) -> Reply<Room> {
-        self.do_room(call, request).await.map(Answer::read)
+        left_too!(self.do_room(call, request))
     }
 
     async fn join_room(&self, call: Call, request: InRoom) -> Reply<Room> {
@@ -215,7 +239,7 @@ impl DbApi for Core {
     }
 
     async fn members(&self, call: Call, request: Members) -> Reply<Page<Member>> {
-        self.do_members(call, request).await.map(Answer::read)
+        left_too!(self.do_members(call, request))
     }
 
     async fn add_member(&self, call: Call, request: InRoomUser) -> Reply<Made<Member>> {
@@ -239,7 +263,7 @@ impl DbApi for Core {
     }
 
     async fn search(&self, call: Call, request: Search) -> Reply<Page<Message>> {
-        self.do_search(call, request).await.map(Answer::read)
+        left_too!(self.do_search(call, request))
     }
 
     async fn mark_read(&self, call: Call, request: MarkRead) -> Reply<ReadMarker> {
@@ -263,7 +287,7 @@ impl DbApi for Core {
     }
 
     async fn blocks(&self, call: Call, request: Paging) -> Reply<Page<User>> {
-        self.do_blocks(call, request).await.map(Answer::read)
+        left_too!(self.do_blocks(call, request))
     }
 
     async fn block(&self, call: Call, request: GetUser) -> Reply<Nothing> {
@@ -275,7 +299,7 @@ impl DbApi for Core {
     }
 
     async fn invites(&self, call: Call, request: Members) -> Reply<Page<Invite>> {
-        self.do_invites(call, request).await.map(Answer::read)
+        left_too!(self.do_invites(call, request))
     }
 
     async fn create_invite(&self, call: Call, request: CreateInvite) -> Reply<Invite> {
@@ -295,15 +319,15 @@ impl DbApi for Core {
     }
 
     async fn history(&self, call: Call, request: History) -> Reply<HistoryPage> {
-        self.do_history(call, request).await.map(Answer::read)
+        left_too!(self.do_history(call, request))
     }
 
     async fn message(&self, call: Call, request: GetMessage) -> Reply<Message> {
-        self.do_message(call, request).await.map(Answer::read)
+        left_too!(self.do_message(call, request))
     }
 
     async fn events(&self, call: Call, request: Events) -> Reply<EventPage> {
-        self.do_events(call, request).await.map(Answer::read)
+        left_too!(self.do_events(call, request))
     }
 
     async fn open_rooms(&self, call: Call, request: OpenRooms) -> Reply<Openings> {
@@ -327,11 +351,11 @@ impl DbApi for Core {
     }
 
     async fn devices(&self, call: Call, request: GetUser) -> Reply<DeviceList> {
-        self.do_devices(call, request).await.map(Answer::read)
+        left_too!(self.do_devices(call, request))
     }
 
     async fn room_keys(&self, call: Call, request: GetKeys) -> Reply<KeyRing> {
-        self.do_room_keys(call, request).await.map(Answer::read)
+        left_too!(self.do_room_keys(call, request))
     }
 
     async fn start_epoch(&self, call: Call, request: HandKeys) -> Reply<KeyRing> {

@@ -3,6 +3,7 @@
 mod once;
 
 use common::{
+    Seq,
     event::{Content, Event},
     limits,
 };
@@ -10,6 +11,7 @@ use db_api::{
     Answer, Call, Refusal, Reply,
     types::{Append, AppendOutcome, Appended, Draft, EventPage, Events, Outcome},
 };
+use sqlx::PgPool;
 use tokio::time::Instant;
 
 use crate::{
@@ -53,7 +55,7 @@ impl Core {
                 Some(refusal) => Outcome::Refused(refusal),
             };
             let outcomes = vec![outcome];
-            return Ok(Answer::written(AppendOutcome { outcomes }, self.seen()));
+            return Ok(Answer::written(AppendOutcome { outcomes }, self.seen().await));
         }
         let until = Instant::now() + call.deadline();
         let _timer = self.timer("message", "append");
@@ -73,7 +75,13 @@ impl Core {
             };
             outcomes.push(self.told(&call, draft, settled).await);
         }
-        Ok(Answer::written(AppendOutcome { outcomes }, self.seen()))
+        // A gateway's clients are not told.
+        let seen = match call.actor {
+            Some(_) => Some(self.seen().await),
+            None => None,
+        };
+        let (value, stale) = (AppendOutcome { outcomes }, false);
+        Ok(Answer { value, seen, stale })
     }
 
     async fn told(&self, call: &Call, draft: &Draft, settled: Settled) -> Outcome {
@@ -126,15 +134,18 @@ impl Core {
             // A gateway fills a gap for members that it knows.
             None => self.head_of(&call, request.room_id).await?,
         };
-        let query = format!("select {EVENT} where room_id = $1 and seq > $2 and seq <= $3 order by seq limit $4");
-        let pool = self.store.pool();
-        let rows = sqlx::query_as::<_, EventRow>(sqlx::AssertSqlSafe(query))
-            .bind(request.room_id.0)
-            .bind(request.after.as_i64())
-            .bind(head_seq.as_i64())
-            .bind(i64::from(request.limit) + 1)
-            .fetch_all(&pool);
-        let rows = self.store.read(&call, async { rows.await.map_err(refuse) }).await?;
+        let request = &request;
+        let rows = async {
+            let replica = |pool: PgPool| async move {
+                let rows = events_up_to(&pool, request, head_seq, true).await?;
+                Ok(Some(rows).filter(|rows| !rows.is_empty()))
+            };
+            match self.of_replica("events", replica).await {
+                Some(rows) => Ok(rows),
+                None => events_up_to(&self.store.pool(), request, head_seq, false).await,
+            }
+        };
+        let rows = self.store.read(&call, rows).await?;
         let mut items = rows.into_iter().map(Event::try_from).collect::<Result<Vec<_>, _>>()?;
         let has_more = crate::people::next(&mut items, i64::from(request.limit), |_| String::new()).is_some();
         Ok(EventPage {
@@ -144,4 +155,27 @@ impl Core {
             has_more,
         })
     }
+}
+
+/// The log up to the head; of a server that may be behind, only if its head is the same in the same snapshot. An earlier
+/// event is not enough: a deletion takes content out of it, and has a place of its own.
+async fn events_up_to(
+    server: &PgPool,
+    request: &Events,
+    head: Seq,
+    may_be_behind: bool,
+) -> Result<Vec<EventRow>, Refusal> {
+    let query = format!(
+        "select {EVENT} where room_id = $1 and seq > $2 and seq <= $3 \
+         and (not $5 or exists (select from rooms where id = $1 and head_seq = $3)) order by seq limit $4"
+    );
+    sqlx::query_as(sqlx::AssertSqlSafe(query))
+        .bind(request.room_id.0)
+        .bind(request.after.as_i64())
+        .bind(head.as_i64())
+        .bind(i64::from(request.limit) + 1)
+        .bind(may_be_behind)
+        .fetch_all(server)
+        .await
+        .map_err(refuse)
 }

@@ -64,7 +64,7 @@ impl Core {
             unread_count: rows::count(unread),
             mention_count: rows::count(mentioned),
         };
-        Ok(Answer::written(marker, self.seen()))
+        Ok(Answer::written(marker, self.seen().await))
     }
 
     /// To the reader's own sockets, and where few are in the room, to the others.

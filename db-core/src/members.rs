@@ -61,7 +61,7 @@ impl Core {
         }
         self.announce(joined);
         self.ask_for_keys(&call, user, Some(room)).await;
-        Ok(Answer::written(self.room_of(&call, room).await?, self.seen()))
+        Ok(Answer::written(self.room_of(&call, room).await?, self.seen().await))
     }
 
     pub(crate) async fn do_leave_room(&self, call: Call, request: InRoom) -> Reply<Nothing> {
@@ -94,7 +94,7 @@ impl Core {
             self.announce(event);
             self.announcer.notify(user, NoticeKind::RoomRemoved, room);
         }
-        Ok(Answer::written(Nothing {}, self.seen()))
+        Ok(Answer::written(Nothing {}, self.seen().await))
     }
 
     pub(crate) async fn do_add_member(&self, call: Call, request: InRoomUser) -> Reply<Made<Member>> {
@@ -136,7 +136,7 @@ impl Core {
             member_of(&mut connection, room, user).await
         };
         let object = self.store.read(&call, object).await?;
-        Ok(Answer::written(Made { object, created }, self.seen()))
+        Ok(Answer::written(Made { object, created }, self.seen().await))
     }
 
     pub(crate) async fn do_members(&self, call: Call, request: Members) -> Result<Page<Member>, Refusal> {

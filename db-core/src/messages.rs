@@ -54,7 +54,10 @@ impl Core {
         self.change(&call, request.room_id, "edited", Some(content), change)
             .await?;
         let message = self.message_of(author, request.room_id, request.message_id);
-        Ok(Answer::written(self.store.read(&call, message).await?, self.seen()))
+        Ok(Answer::written(
+            self.store.read(&call, message).await?,
+            self.seen().await,
+        ))
     }
 
     pub(crate) async fn do_delete_message(&self, call: Call, request: GetMessage) -> Reply<Nothing> {
@@ -65,7 +68,7 @@ impl Core {
             .bind(by.0)
             .bind(request.message_id.0);
         self.change(&call, request.room_id, "deleted", None, change).await?;
-        Ok(Answer::written(Nothing {}, self.seen()))
+        Ok(Answer::written(Nothing {}, self.seen().await))
     }
 
     pub(crate) async fn do_react(&self, call: Call, request: React) -> Reply<Nothing> {
@@ -83,7 +86,7 @@ impl Core {
             .bind(op)
             .bind(limits::REACTIONS as i32);
         self.change(&call, request.room_id, "reaction", None, change).await?;
-        Ok(Answer::written(Nothing {}, self.seen()))
+        Ok(Answer::written(Nothing {}, self.seen().await))
     }
 
     /// Does it, then tells the bus of what is new.

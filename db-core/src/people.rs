@@ -7,12 +7,17 @@ use common::{
 };
 use db_api::{
     Answer, Call, Refusal, Reply,
-    types::{FindUsers, UpdateMe},
+    types::{FindUsers, GetUser, UpdateMe},
 };
 
 use crate::{Core, cache::Entry, rows::UserRow, store::refuse};
 
 impl Core {
+    pub(crate) async fn do_user(&self, call: Call, request: GetUser) -> Result<User, Refusal> {
+        self.actor(&call)?;
+        self.profile(&call, request.user_id).await
+    }
+
     pub(crate) async fn profile(&self, call: &Call, id: UserId) -> Result<User, Refusal> {
         let read = || async move {
             let row = sqlx::query_as::<_, UserRow>("select id, username, display_name from users where id = $1")
@@ -43,7 +48,7 @@ impl Core {
                 .await?;
         }
         self.cache.written(&[Entry::User(id)]).await?;
-        Ok(Answer::written(self.profile(&call, id).await?, self.seen()))
+        Ok(Answer::written(self.profile(&call, id).await?, self.seen().await))
     }
 
     pub(crate) async fn do_find_users(&self, call: Call, request: FindUsers) -> Result<Page<User>, Refusal> {

@@ -159,7 +159,7 @@ impl Core {
                 self.announcer.notify(user, NoticeKind::RoomAdded, room);
             }
         }
-        Ok(Answer::written(self.room_of(&call, room).await?, self.seen()))
+        Ok(Answer::written(self.room_of(&call, room).await?, self.seen().await))
     }
 
     pub(crate) async fn do_room(&self, call: Call, request: InRoom) -> Result<Room, Refusal> {

@@ -4,10 +4,11 @@
 mod index;
 
 use common::{
-    cursor, limits,
+    RoomId, UserId, cursor, limits,
     room::{Message, Page},
 };
 use db_api::{Call, Refusal, types::Search};
+use sqlx::PgPool;
 use uuid::Uuid;
 
 pub use index::Indexer;
@@ -16,7 +17,7 @@ use crate::{
     Core,
     people::{next, page_limit, place},
     rows::{MESSAGE, MessageRow},
-    store::refuse,
+    store::{has_reached, refuse},
 };
 
 /// The newest first; of one millisecond in any fixed order.
@@ -28,8 +29,8 @@ const ASKED: &str = "select case when $3 then coalesce((nullif(q::text, '') || '
      from websearch_to_tsquery('simple', $2) q";
 
 /// Plaintext rooms that the caller `$1` is a member of now; of them, maybe, one.
-const MINE: &str = "select array_agg(r.id) rooms from members m join rooms r on r.id = m.room_id \
-     where m.user_id = $1 and r.encryption = 'none' and r.deleted_at is null and ($4::uuid is null or r.id = $4)";
+const MINE: &str = "select m.room_id from members m join rooms r on r.id = m.room_id \
+     where m.user_id = $1 and r.encryption = 'none' and r.deleted_at is null and ($2::uuid is null or r.id = $2)";
 
 /// Whether the last word may be a beginning: of words alone, without the search's own signs, and not of a letter or two,
 /// which begin everything.
@@ -51,34 +52,75 @@ impl Core {
             self.member_now(&call, room).await?;
         }
         let _timer = self.timer("message", "search");
+        let asked = Asked {
+            reader,
+            query: request.query.as_str().to_owned(),
+            rooms: self.store.read(&call, self.searchable(reader, request.room_id)).await?,
+            after,
+            limit,
+        };
+        let asked = &asked;
+        let page = async {
+            let replica = |pool: PgPool| async move {
+                match has_reached(&pool, self.store.place().await).await.map_err(refuse)? {
+                    true => asked.of(&pool).await.map(Some),
+                    false => Ok(None),
+                }
+            };
+            match self.of_replica("search", replica).await {
+                Some(page) => Ok(page),
+                None => asked.of(&self.store.pool()).await,
+            }
+        };
+        self.store.read(&call, page).await
+    }
+
+    async fn searchable(&self, reader: UserId, room: Option<RoomId>) -> Result<Vec<Uuid>, Refusal> {
+        sqlx::query_scalar(MINE)
+            .bind(reader.0)
+            .bind(room.map(|room| room.0))
+            .fetch_all(&self.store.pool())
+            .await
+            .map_err(refuse)
+    }
+}
+
+struct Asked {
+    reader: UserId,
+    query: String,
+    rooms: Vec<Uuid>,
+    after: Option<ByTime>,
+    limit: i64,
+}
+
+impl Asked {
+    /// What a server finds.
+    async fn of(&self, server: &PgPool) -> Result<Page<Message>, Refusal> {
         let query = format!(
-            "with asked as ({ASKED}), mine as ({MINE}) select {MESSAGE} \
+            "with asked as ({ASKED}) select {MESSAGE} \
              join searchable s on s.room_id = m.room_id and s.message_id = m.message_id \
-             where array[s.room_id] && (select rooms from mine) and s.words @@ (select q from asked) \
+             where array[s.room_id] && $4 and s.words @@ (select q from asked) \
              and m.deleted_at is null and to_tsvector('simple', e.content->>'message') @@ (select q from asked) \
              and ($5::bigint is null or (to_ms(m.sent_at), m.room_id, m.seq) < ($5, $6, $7)) \
              order by to_ms(m.sent_at) desc, m.room_id desc, m.seq desc limit $8"
         );
-        let page = async {
-            let rows = sqlx::query_as::<_, MessageRow>(sqlx::AssertSqlSafe(query))
-                .bind(reader.0)
-                .bind(request.query.as_str())
-                .bind(is_begun(request.query.as_str()))
-                .bind(request.room_id.map(|room| room.0))
-                .bind(after.as_ref().map(|after| after.0))
-                .bind(after.as_ref().map(|after| after.1))
-                .bind(after.as_ref().map(|after| after.2))
-                .bind(limit + 1)
-                .fetch_all(&self.store.pool())
-                .await
-                .map_err(refuse)?;
-            let mut items = rows.into_iter().map(Message::try_from).collect::<Result<Vec<_>, _>>()?;
-            let next_cursor = next(&mut items, limit, |message| {
-                cursor::encode(&ByTime(message.sent_at.0, message.room_id.0, message.seq.as_i64()))
-            });
-            Ok(Page { items, next_cursor })
-        };
-        self.store.read(&call, page).await
+        let rows = sqlx::query_as::<_, MessageRow>(sqlx::AssertSqlSafe(query))
+            .bind(self.reader.0)
+            .bind(&self.query)
+            .bind(is_begun(&self.query))
+            .bind(&self.rooms)
+            .bind(self.after.as_ref().map(|after| after.0))
+            .bind(self.after.as_ref().map(|after| after.1))
+            .bind(self.after.as_ref().map(|after| after.2))
+            .bind(self.limit + 1)
+            .fetch_all(server)
+            .await
+            .map_err(refuse)?;
+        let mut items = rows.into_iter().map(Message::try_from).collect::<Result<Vec<_>, _>>()?;
+        let next_cursor = next(&mut items, self.limit, |message| {
+            cursor::encode(&ByTime(message.sent_at.0, message.room_id.0, message.seq.as_i64()))
+        });
+        Ok(Page { items, next_cursor })
     }
 }
 

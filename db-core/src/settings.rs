@@ -33,7 +33,7 @@ impl Core {
             })
             .await?;
         self.announce(event);
-        Ok(Answer::written(self.room_of(&call, room).await?, self.seen()))
+        Ok(Answer::written(self.room_of(&call, room).await?, self.seen().await))
     }
 
     pub(crate) async fn do_delete_room(&self, call: Call, request: InRoom) -> Reply<Nothing> {
@@ -50,7 +50,7 @@ impl Core {
         for user in members {
             self.announcer.notify(user, NoticeKind::RoomRemoved, room);
         }
-        Ok(Answer::written(Nothing {}, self.seen()))
+        Ok(Answer::written(Nothing {}, self.seen().await))
     }
 
     pub(crate) async fn do_set_role(&self, call: Call, request: SetRole) -> Reply<Member> {
@@ -65,7 +65,7 @@ impl Core {
             })
             .await?;
         self.announce(event);
-        Ok(Answer::written(member, self.seen()))
+        Ok(Answer::written(member, self.seen().await))
     }
 }
 

@@ -2,10 +2,13 @@
 //! cancels a COMMIT (consistency rule 7); the caller stops waiting, and the outcome is open.
 
 mod leader;
+mod lsn;
+mod replicas;
 mod servers;
 
 use std::{future::Future, sync::Arc};
 
+use common::limits;
 use db_api::{Call, Refusal};
 use sqlx::{
     PgPool,
@@ -15,6 +18,8 @@ use tokio::time::Instant;
 
 use crate::cache::Fence;
 use leader::{Leader, Line};
+pub use lsn::Lsn;
+pub use replicas::has_reached;
 pub use servers::leads;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -33,7 +38,11 @@ pub enum StoreError {
 }
 
 #[derive(Clone)]
-pub struct Store(Arc<Leader>);
+pub struct Store {
+    leader: Arc<Leader>,
+    /// Reads what replicas have, and writes nothing.
+    is_left: bool,
+}
 
 impl Store {
     /// Connects to the leader among the servers of the URL, and brings the schema up to date, under a lock that several
@@ -44,17 +53,51 @@ impl Store {
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let leader = Leader::find(url.parse()?).await?;
         MIGRATIONS.run(&leader.line().pool).await.map_err(StoreError::Schema)?;
-        Ok(Self(leader))
+        let is_left = false;
+        Ok(Self { leader, is_left })
+    }
+
+    /// What there is to read while nobody leads: the replica that has come farthest.
+    pub fn left(&self) -> Self {
+        let is_left = true;
+        Self {
+            is_left,
+            ..self.clone()
+        }
     }
 
     /// Connections to the present leader.
     pub fn pool(&self) -> PgPool {
-        self.0.line().pool
+        match self.leader.replicas.newest() {
+            Some((replica, _)) if self.is_left => replica,
+            _ => self.leader.line().pool,
+        }
     }
 
     /// As [`Store::pool`], for small questions that may not wait behind others.
     pub fn watch(&self) -> PgPool {
-        self.0.line().watch
+        self.leader.line().watch
+    }
+
+    /// Connections to a replica, if there is one. It may be behind: what it says is to be proved.
+    pub fn replica(&self) -> Option<PgPool> {
+        self.leader.replicas.any().filter(|_| !self.is_left)
+    }
+
+    /// Whether nobody leads, and a replica has at least what stood in the log up to a place.
+    pub fn is_left_with(&self, place: Option<Lsn>) -> bool {
+        let newest = self
+            .leader
+            .is_missing()
+            .then(|| self.leader.replicas.newest())
+            .flatten();
+        newest.is_some_and(|(_, at)| place.is_none_or(|place| place <= at))
+    }
+
+    /// What whoever is acknowledged now has seen.
+    pub async fn place(&self) -> Lsn {
+        let place = tokio::time::timeout(limits::REPLICA_ANSWER, self.leader.place()).await;
+        place.map_or(Lsn::UNKNOWN, |place| place.unwrap_or(Lsn::UNKNOWN))
     }
 
     /// The name of the cache that counts, kept in this database.
@@ -106,7 +149,10 @@ impl Store {
         T: Send + 'static,
         F: Future<Output = Result<T, Refusal>> + Send,
     {
-        let Line { pool, writes, .. } = self.0.line();
+        if self.is_left {
+            return Err(Refusal::unavailable("nobody takes writes now"));
+        }
+        let Line { pool, writes, .. } = self.leader.line();
         let permit = writes.try_acquire_owned();
         let permit = permit.map_err(|_| Refusal::unavailable("too many writes are under way"))?;
         let task = tokio::spawn(async move {

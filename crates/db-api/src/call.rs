@@ -27,6 +27,9 @@ pub struct Call {
     pub seen: Option<Seen>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub once: Option<Once>,
+    /// While the leader of the database can't be reached, a read may be answered from what is left, and says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_be_stale: bool,
 }
 
 /// A request that its client wants done once, however often it comes: within 24 h a repeat does nothing and is answered
@@ -51,6 +54,7 @@ impl Call {
             traceparent: None,
             seen: None,
             once: None,
+            may_be_stale: false,
         }
     }
 
@@ -81,6 +85,11 @@ impl Call {
         self
     }
 
+    pub fn maybe_stale(mut self, may_be_stale: bool) -> Self {
+        self.may_be_stale = may_be_stale;
+        self
+    }
+
     pub fn deadline(&self) -> Duration {
         Duration::from_millis(self.deadline_ms)
     }
@@ -93,17 +102,27 @@ pub struct Answer<T> {
     /// Present on the answer of a write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen: Option<Seen>,
+    /// Read while no leader could be reached: it may lack what was acknowledged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stale: bool,
 }
 
 impl<T> Answer<T> {
     pub fn read(value: T) -> Self {
-        Self { value, seen: None }
+        let (seen, stale) = (None, false);
+        Self { value, seen, stale }
+    }
+
+    pub fn left(value: T) -> Self {
+        let (seen, stale) = (None, true);
+        Self { value, seen, stale }
     }
 
     pub fn written(value: T, seen: Seen) -> Self {
         Self {
             value,
             seen: Some(seen),
+            stale: false,
         }
     }
 
@@ -111,6 +130,7 @@ impl<T> Answer<T> {
         Answer {
             value: into(self.value),
             seen: self.seen,
+            stale: self.stale,
         }
     }
 }

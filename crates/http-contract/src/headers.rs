@@ -11,6 +11,7 @@ use db_api::Seen;
 use http::{HeaderMap, HeaderValue, header, request::Parts};
 
 pub const CHAT_SEEN: &str = "chat-seen";
+pub const CHAT_STALE: &str = "chat-stale";
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
 pub const TRACEPARENT: &str = "traceparent";
 

@@ -2,6 +2,8 @@
 
 use std::{future::Future, sync::Arc};
 
+use async_trait::async_trait;
+use bytes::Bytes;
 use db_api::Refusal;
 use prometheus_client::{
     encoding::EncodeLabelSet,
@@ -10,11 +12,35 @@ use prometheus_client::{
 use serde::{Serialize, de::DeserializeOwned};
 use service::Metrics;
 
-use super::{Cache, Entry, Look, flights::Flights};
+use super::{Cache, Claim, Entry, Look, Unsure, flights::Flights};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Entity {
     entity: &'static str,
+}
+
+/// The engine of those who may not use one.
+struct NoCache;
+
+#[async_trait]
+impl Cache for NoCache {
+    async fn look(&self, _: Entry) -> Look {
+        Look::Bypass
+    }
+
+    async fn fill(&self, _: Claim, _: i64, _: Bytes) {}
+
+    async fn forget(&self, _: &[Entry]) -> Result<(), Unsure> {
+        Ok(())
+    }
+
+    async fn outdate(&self, _: &[(Entry, i64)]) -> Result<(), Unsure> {
+        Ok(())
+    }
+
+    async fn is_there(&self) -> bool {
+        false
+    }
 }
 
 /// Reads through an engine.
@@ -37,6 +63,17 @@ impl ReadThrough {
         }
     }
 
+    /// Reads past everything, and keeps nothing.
+    pub fn without_engine() -> Self {
+        Self {
+            engine: Arc::new(NoCache),
+            flights: Flights::default(),
+            hits: Family::default(),
+            misses: Family::default(),
+            invalidations: Family::default(),
+        }
+    }
+
     /// The cached value, else what `read` finds with its version, which is cached for the next.
     ///
     /// # Errors
@@ -56,7 +93,7 @@ impl ReadThrough {
                 look => {
                     self.misses.get_or_create(&label).inc();
                     let (version, value) = read().await?;
-                    let bytes: bytes::Bytes = serde_json::to_vec(&value).map_err(|_| Refusal::Internal)?.into();
+                    let bytes: Bytes = serde_json::to_vec(&value).map_err(|_| Refusal::Internal)?.into();
                     if let Look::Miss(claim) = look {
                         self.engine.fill(claim, version, bytes.clone()).await;
                     }

@@ -1,7 +1,10 @@
 //! The connections to the leader. They are replaced as a whole when another server leads: those to a server that hangs would
 //! otherwise stay in the pool for as long as it does.
 
-use std::sync::{Arc, Weak};
+use std::sync::{
+    Arc, Weak,
+    atomic::{AtomicBool, Ordering},
+};
 
 use common::limits;
 use parking_lot::RwLock;
@@ -16,6 +19,8 @@ use tokio::{
 
 use super::{
     StoreError,
+    lsn::Lsn,
+    replicas::Replicas,
     servers::{Place, Servers, leads},
 };
 
@@ -77,6 +82,9 @@ fn pool() -> PgPoolOptions {
 pub struct Leader {
     servers: Servers,
     line: RwLock<Line>,
+    /// Nobody led when all were last asked.
+    is_missing: AtomicBool,
+    pub replicas: Replicas,
 }
 
 impl Leader {
@@ -88,6 +96,8 @@ impl Leader {
         let place = servers.leader().await?;
         let leader = Arc::new(Self {
             line: RwLock::new(Line::to(&servers, place)),
+            is_missing: AtomicBool::new(false),
+            replicas: Replicas::of(&servers),
             servers,
         });
         if !leader.servers.is_one() {
@@ -106,28 +116,50 @@ impl Leader {
         matches!(timeout(limits::LEADER_ANSWER, leads(&watch)).await, Ok(Ok(true)))
     }
 
+    pub fn is_missing(&self) -> bool {
+        self.is_missing.load(Ordering::Relaxed)
+    }
+
+    /// How far its log is on disk: all that was acknowledged before this was asked is up to there.
+    ///
+    /// # Errors
+    /// Those of the driver.
+    pub async fn place(&self) -> Result<Lsn, sqlx::Error> {
+        let ask = "select pg_current_wal_flush_lsn()::text";
+        let text: String = sqlx::query_scalar(ask).fetch_one(&self.line().watch).await?;
+        Lsn::of_postgres(&text)
+    }
+
     async fn look(&self) {
-        if self.stands().await {
-            return;
+        if self.is_missing() || !self.stands().await {
+            self.find_another().await;
         }
-        match self.servers.leader().await {
-            Ok(place) if place != self.line().to => {
-                tracing::warn!(server = self.servers.name(place), "another Postgres leads");
-                let line = Line::to(&self.servers, place);
+        let leader = (!self.is_missing()).then(|| self.line().to);
+        self.replicas.look(leader).await;
+    }
+
+    async fn find_another(&self) {
+        let found = self.servers.leader().await;
+        match &found {
+            Ok(place) if *place != self.line().to => {
+                tracing::warn!(server = self.servers.name(*place), "another Postgres leads");
+                let line = Line::to(&self.servers, *place);
                 std::mem::replace(&mut *self.line.write(), line).end();
             }
             // It came back.
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "no Postgres leads"),
         }
+        self.is_missing.store(found.is_err(), Ordering::Relaxed);
     }
 }
 
 /// For as long as somebody needs the leader.
 async fn follow(leader: Weak<Leader>) {
     loop {
+        let Some(known) = leader.upgrade() else { return };
+        known.look().await;
+        drop(known);
         sleep(limits::LEADER_LOOK).await;
-        let Some(leader) = leader.upgrade() else { return };
-        leader.look().await;
     }
 }

@@ -91,6 +91,10 @@ impl Servers {
         self.0.len() == 1
     }
 
+    pub fn places(&self) -> impl Iterator<Item = Place> {
+        0..self.0.len()
+    }
+
     pub fn at(&self, place: Place) -> &PgConnectOptions {
         &self.0[place]
     }
