@@ -28,6 +28,8 @@ pub struct Answer {
     pub body: Bytes,
     /// `chat-seen` of a write: sent back, later requests are answered from nothing older.
     pub seen: Option<String>,
+    /// `chat-stale`: the database had no leader, and what was acknowledged last may be missing.
+    pub stale: bool,
 }
 
 impl Answer {
@@ -144,6 +146,7 @@ impl Http {
             status: parts.status,
             body,
             seen: text(&parts.headers, "chat-seen").map(str::to_owned),
+            stale: text(&parts.headers, "chat-stale") == Some("true"),
         })
     }
 }

@@ -2,7 +2,14 @@
 
 #![allow(clippy::unwrap_used, dead_code)]
 
-use std::{any::Any, fs::File, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    any::Any,
+    fs::File,
+    io::{self, Write},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use chat_client::{Http, Login, Nowhere, Session, Shelf};
 use local_servers::{Postgres, TempDir, scratch};
@@ -22,7 +29,7 @@ pub struct Stack {
     pub origin: String,
     _stop: tokio_util::sync::DropGuard,
     // In the order in which they have to go.
-    _postgres: Postgres,
+    pub postgres: Vec<Postgres>,
     _folder: Folder,
     _data: TempDir,
 }
@@ -30,13 +37,36 @@ pub struct Stack {
 impl Stack {
     pub async fn start() -> Self {
         let data = scratch("client").unwrap();
-        let folder = Folder::take(data.path()).unwrap();
         let postgres = Postgres::start(&data.path().join("postgres")).unwrap();
+        let url = postgres.url().to_owned();
+        Self::on(data, vec![postgres], url).await
+    }
+
+    /// On a leader and its replica, which has what the leader acknowledges.
+    pub async fn with_replica() -> Self {
+        let data = scratch("client").unwrap();
+        let folder = data.path().join("leader");
+        drop(Postgres::start(&folder).unwrap());
+        let settings = File::options()
+            .append(true)
+            .open(folder.join("data/postgresql.auto.conf"));
+        writeln!(settings.unwrap(), "synchronous_standby_names = '*'").unwrap();
+        let leader = Postgres::start(&folder).unwrap();
+        let replica = leader.standby(&data.path().join("replica")).unwrap();
+        let (credentials, place) = leader.url().rsplit_once('@').unwrap();
+        let second = replica.url().rsplit_once('@').unwrap().1;
+        let (second, _) = second.rsplit_once('/').unwrap();
+        let url = format!("{credentials}@{second},{place}");
+        Self::on(data, vec![leader, replica], url).await
+    }
+
+    async fn on(data: TempDir, postgres: Vec<Postgres>, postgres_url: String) -> Self {
+        let folder = Folder::take(data.path()).unwrap();
         let settings = Settings {
             port: 0,
             gateways: 2,
             db_cores: 1,
-            postgres_url: postgres.url().to_owned(),
+            postgres_url,
             redis_url: None,
             registration: "open".to_owned(),
             sends_per_second: 200,
@@ -50,7 +80,7 @@ impl Stack {
         Self {
             origin,
             _stop: stop.drop_guard(),
-            _postgres: postgres,
+            postgres,
             _folder: folder,
             _data: data,
         }
