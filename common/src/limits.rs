@@ -218,6 +218,8 @@ pub const WATCH_CONNECTIONS: u32 = 2;
 /// Where there are several servers, the leader is asked this often whether it still is.
 pub const LEADER_LOOK: Duration = Duration::from_secs(1);
 pub const LEADER_ANSWER: Duration = Duration::from_secs(1);
+/// Events that come to a socket closer together are gathered for one write.
+pub const BUSY_SOCKET: Duration = Duration::from_millis(10);
 /// A replica that needs longer for an answer is passed by.
 pub const REPLICA_ANSWER: Duration = Duration::from_millis(500);
 /// For so long a replica may catch up with what a read must show, and it is asked this often whether it has.

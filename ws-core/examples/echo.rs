@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{Router, extract::Request, response::Response, routing::get};
+use bytes::Bytes;
 use common::{frame::CloseCode, limits};
 use http_contract::Refused;
 use hyper_util::rt::TokioIo;
@@ -40,7 +41,7 @@ async fn upgrade(request: Request) -> Result<Response, Refused> {
 
 async fn run<IO: AsyncRead + AsyncWrite + Unpin>(io: IO) {
     let outbox = Arc::new(Outbox::default());
-    let mut stream = Stream::open(io, FRAME_BYTES, outbox.clone(), Counter::default()).await;
+    let mut stream = Stream::open(io, Bytes::new(), FRAME_BYTES, outbox.clone(), Counter::default()).await;
     let ending = loop {
         let message = match stream.turn(SILENCE).await {
             Turn::Read(Ok(Message::Close(_))) => break Ending::Answer,

@@ -9,17 +9,19 @@ mod stream;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use common::{RoomId, WsId, frame::CloseCode, limits, room::Presence, token::Actor};
 use service::minted;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
     time::Instant,
 };
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::{
     gateway::Gateway,
-    outbox::Outbox,
+    outbox::{Outbox, Pipe, Shared},
     socket::{Now, Socket},
 };
 use joins::Joins;
@@ -61,8 +63,21 @@ impl Connection {
 
     /// Speaks the protocol over a stream whose opening handshake is done, until either side ends it.
     pub async fn run<IO: AsyncRead + AsyncWrite + Unpin>(self, io: IO) {
+        self.speak(io, Bytes::new()).await;
+    }
+
+    /// As [`Connection::run`]; an event is then written by who has it, where nothing waits before it. `read` is what was
+    /// read along with the handshake.
+    pub async fn run_over_tcp(self, stream: TcpStream, read: Bytes) {
+        let pipe = Pipe::new(stream, self.gateway.figures.sent.clone());
+        self.outbox.write_by(pipe.clone());
+        self.speak(Shared(pipe), read).await;
+    }
+
+    async fn speak<IO: AsyncRead + AsyncWrite + Unpin>(self, io: IO, read: Bytes) {
         let mut stream = Stream::open(
             io,
+            read,
             self.gateway.settings.limits.frame_bytes,
             self.outbox.clone(),
             self.gateway.figures.sent.clone(),

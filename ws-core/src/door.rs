@@ -11,8 +11,8 @@ use axum::{
 use common::{Code, Problem, WsId};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use http_contract::{Refused, headers::bearer};
-use hyper_util::rt::TokioIo;
-use service::minted;
+use hyper::upgrade::Upgraded;
+use service::{minted, serve::Accepted};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::gateway::Gateway;
@@ -39,8 +39,16 @@ async fn upgrade(State(gateway): State<Arc<Gateway>>, request: Request) -> Resul
     let connection = gateway.enter(WsId(minted::id()), actor).await?;
     let upgraded = hyper::upgrade::on(request);
     tokio::spawn(async move {
-        match upgraded.await {
-            Ok(io) => connection.run(TokioIo::new(io)).await,
+        match upgraded.await.map(Upgraded::downcast::<Accepted>) {
+            Ok(Ok(parts)) => {
+                connection
+                    .run_over_tcp(parts.io.into_inner().into_inner(), parts.read_buf)
+                    .await
+            }
+            Ok(Err(_)) => {
+                tracing::error!("a socket came by another server than this service's");
+                connection.end().await;
+            }
             Err(error) => {
                 tracing::debug!(%error, ?peer, "an upgrade was given up by its client");
                 connection.end().await;

@@ -1,11 +1,15 @@
 //! What waits to be written to one socket: bounded in bytes, so that a slow reader costs nobody else anything. Under
 //! pressure typing goes first, then presence and read markers, then the socket.
 
+mod pipe;
 mod queue;
 #[cfg(test)]
 mod tests;
 
-use std::task::{Context, Poll, Waker};
+use std::{
+    sync::{Arc, OnceLock},
+    task::{Context, Poll, Waker},
+};
 
 use common::{RoomId, frame::CloseCode, frame::ServerFrame};
 use futures_util::task::AtomicWaker;
@@ -17,6 +21,8 @@ use crate::{
     signal::SignalFrame,
 };
 use queue::{Count, Queue};
+
+pub use pipe::{Pipe, Sent, Shared};
 
 /// What is to be written next.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +38,7 @@ pub struct Outbox {
     reader: AtomicWaker,
     /// Wakes who makes catch-up frames as there is room for them.
     maker: AtomicWaker,
+    pipe: OnceLock<Arc<Pipe>>,
 }
 
 impl Outbox {
@@ -53,9 +60,33 @@ impl Outbox {
         self.reader.wake();
     }
 
-    fn push(&self, frame: Utf8Bytes, count: Count) {
-        self.queue.lock().push(frame, count);
+    /// Writes it now if nothing waits before it, else puts it behind what waits.
+    fn tell(&self, frame: &Utf8Bytes) {
+        let mut queue = self.queue.lock();
+        let pipe = self.pipe.get().filter(|_| queue.may_be_passed());
+        match pipe.map_or(Sent::Nothing, |pipe| pipe.send(frame)) {
+            Sent::Whole => return,
+            Sent::Begun => {}
+            Sent::Nothing => queue.push(frame.clone(), Count::Bounded),
+        }
+        queue.is_resting = false;
+        drop(queue);
         self.reader.wake();
+    }
+
+    /// From now on an event may be written by who has it, while the socket's task rests.
+    pub fn write_by(&self, pipe: Arc<Pipe>) {
+        let _ = self.pipe.set(pipe);
+    }
+
+    /// The socket's task has written everything, and waits.
+    pub fn rest(&self) {
+        self.queue.lock().is_resting = true;
+    }
+
+    /// The socket's task is at work.
+    pub fn stir(&self) {
+        self.queue.lock().is_resting = false;
     }
 
     /// Closes the socket once what waits is written. The first reason stays.
@@ -73,6 +104,7 @@ impl Outbox {
     /// What is to be written next, for the socket's task.
     pub fn pop(&self) -> Option<Outgoing> {
         let mut queue = self.queue.lock();
+        queue.is_resting = false;
         if std::mem::take(&mut queue.ping) {
             return Some(Outgoing::Ping);
         }
@@ -120,7 +152,7 @@ const CATCH_UP_BYTES: usize = 64 * 1024;
 
 impl Listener for std::sync::Arc<Outbox> {
     fn event(&self, frame: &Encoded) {
-        self.push(frame.0.clone(), Count::Bounded);
+        self.tell(&frame.0);
     }
 
     fn signal(&self, signal: &SignalFrame) {

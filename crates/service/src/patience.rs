@@ -25,6 +25,10 @@ impl<S: Unpin> Patient<S> {
         Self { stream, end: None }
     }
 
+    pub fn into_inner(self) -> S {
+        self.stream
+    }
+
     fn bounded<T>(
         &mut self,
         context: &mut Context<'_>,

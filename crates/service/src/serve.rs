@@ -10,13 +10,16 @@ use hyper_util::{
 };
 use listenfd::ListenFd;
 use tokio::{
-    net::{TcpListener, TcpSocket},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::Semaphore,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
 use crate::{Common, patience::Patient};
+
+/// What an upgrade hands over, for `Upgraded::downcast`.
+pub type Accepted = TokioIo<Patient<TcpStream>>;
 
 /// A service's two sockets.
 pub struct Listeners {
@@ -104,7 +107,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
             .timer(TokioTimer::new())
             .header_read_timeout(limits::HEAD_DEADLINE)
             .max_buf_size(limits::HEAD_BYTES)
-            .serve_connection(TokioIo::new(Patient::new(stream)), TowerToHyperService::new(app))
+            .serve_connection(Accepted::new(Patient::new(stream)), TowerToHyperService::new(app))
             .with_upgrades();
         let stop = stop.clone();
         connections.spawn(async move {

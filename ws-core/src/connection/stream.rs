@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use common::{frame::CloseCode, limits};
 use futures_util::{Sink, SinkExt, Stream as _};
 use prometheus_client::metrics::counter::Counter;
@@ -62,14 +63,15 @@ pub struct Stream<IO> {
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Stream<IO> {
-    pub async fn open(io: IO, frame_bytes: usize, outbox: Arc<Outbox>, sent: Counter) -> Self {
+    /// `read` is what of the stream was read along with the opening handshake.
+    pub async fn open(io: IO, read: Bytes, frame_bytes: usize, outbox: Arc<Outbox>, sent: Counter) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BYTES)
             .write_buffer_size(WRITE_BYTES)
             .max_frame_size(Some(frame_bytes))
             .max_message_size(Some(frame_bytes));
         let io = Counted { io, written: 0 };
-        let ws = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+        let ws = WebSocketStream::from_partially_read(io, read.into(), Role::Server, Some(config)).await;
         Self {
             ws,
             outbox,
@@ -82,37 +84,45 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Stream<IO> {
     /// Writes what waits, until something is read or due.
     pub async fn turn(&mut self, wait: Duration) -> Turn {
         let until = Instant::now() + wait;
-        std::future::poll_fn(|cx| {
-            self.outbox.wake_reader(cx.waker());
-            match self.poll_write(cx) {
-                Poll::Ready(Ok(())) => self.blocked = None,
-                Poll::Ready(Err(_)) => return Poll::Ready(Turn::Gone),
-                Poll::Pending => {
-                    if self.is_stalled() {
-                        return Poll::Ready(Turn::Stalled(Stalled));
-                    }
+        let turn = std::future::poll_fn(|cx| self.poll_turn(cx, until)).await;
+        self.outbox.stir();
+        turn
+    }
+
+    fn poll_turn(&mut self, cx: &mut Context<'_>, until: Instant) -> Poll<Turn> {
+        self.outbox.wake_reader(cx.waker());
+        match self.poll_write(cx) {
+            Poll::Ready(Ok(())) => self.blocked = None,
+            Poll::Ready(Err(_)) => return Poll::Ready(Turn::Gone),
+            Poll::Pending => {
+                if self.is_stalled() {
+                    return Poll::Ready(Turn::Stalled(Stalled));
                 }
             }
-            if let Some(code) = self.outbox.closing() {
-                return Poll::Ready(Turn::Close(code));
+        }
+        if let Some(code) = self.outbox.closing() {
+            return Poll::Ready(Turn::Close(code));
+        }
+        match Pin::new(&mut self.ws).poll_next(cx) {
+            Poll::Ready(Some(read)) => return Poll::Ready(Turn::Read(read)),
+            Poll::Ready(None) => return Poll::Ready(Turn::Gone),
+            Poll::Pending => {}
+        }
+        let stall = self.blocked.map(|(since, _)| since + limits::SOCKET_STALL);
+        let wake_at = stall.map_or(until, |stall| stall.min(until));
+        if self.sleep.deadline() != wake_at {
+            self.sleep.as_mut().reset(wake_at);
+        }
+        if self.sleep.as_mut().poll(cx).is_pending() {
+            if self.blocked.is_none() {
+                self.outbox.rest();
             }
-            match Pin::new(&mut self.ws).poll_next(cx) {
-                Poll::Ready(Some(read)) => return Poll::Ready(Turn::Read(read)),
-                Poll::Ready(None) => return Poll::Ready(Turn::Gone),
-                Poll::Pending => {}
-            }
-            let stall = self.blocked.map(|(since, _)| since + limits::SOCKET_STALL);
-            let wake_at = stall.map_or(until, |stall| stall.min(until));
-            if self.sleep.deadline() != wake_at {
-                self.sleep.as_mut().reset(wake_at);
-            }
-            ready!(self.sleep.as_mut().poll(cx));
-            if self.blocked.is_some() && self.is_stalled() {
-                return Poll::Ready(Turn::Stalled(Stalled));
-            }
-            Poll::Ready(Turn::Wake)
-        })
-        .await
+            return Poll::Pending;
+        }
+        if self.blocked.is_some() && self.is_stalled() {
+            return Poll::Ready(Turn::Stalled(Stalled));
+        }
+        Poll::Ready(Turn::Wake)
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -125,7 +135,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Stream<IO> {
                         self.sent.inc();
                         Message::Text(frame)
                     }
-                    Some(Outgoing::Ping) => Message::Ping(bytes::Bytes::new()),
+                    Some(Outgoing::Ping) => Message::Ping(Bytes::new()),
                     None => break,
                 };
                 batch += message.len() + 1;

@@ -1,6 +1,9 @@
 //! The frames in their order, and the arithmetic of what may wait.
 
-use std::collections::{HashMap, VecDeque, hash_map::Entry};
+use std::{
+    collections::{HashMap, VecDeque, hash_map::Entry},
+    time::Instant,
+};
 
 use common::{RoomId, frame::CloseCode, limits};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -26,6 +29,10 @@ pub struct Queue {
     pub ping: bool,
     pub close: Option<CloseCode>,
     pub ended: Vec<RoomId>,
+    /// The socket's task has nothing to write.
+    pub is_resting: bool,
+    /// When a frame passed by last.
+    passed: Option<Instant>,
     /// The rooms of which nothing more goes out until they are joined again: those that ended for the socket, and the ones
     /// that it left.
     over: VecDeque<RoomId>,
@@ -108,6 +115,17 @@ impl Queue {
                 }
             }
         }
+    }
+
+    /// Whether a frame may be written now, past this queue. In a busy time it may not: several are then written in one go.
+    pub fn may_be_passed(&mut self) -> bool {
+        if !self.is_resting || !self.is_empty() || self.ping || self.close.is_some() {
+            return false;
+        }
+        let now = Instant::now();
+        let is_busy = self.passed.is_some_and(|passed| now - passed < limits::BUSY_SOCKET);
+        self.passed = Some(now);
+        !is_busy
     }
 
     pub fn is_empty(&self) -> bool {

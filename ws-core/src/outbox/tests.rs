@@ -52,7 +52,7 @@ fn a_reader_too_slow_is_closed_and_its_queue_dropped() {
 fn catching_up_does_not_count() {
     let outbox = outbox();
     let frame = Utf8Bytes::from("x".repeat(1024 * 1024));
-    (0..10).for_each(|_| outbox.push(frame.clone(), Count::CatchUp));
+    (0..10).for_each(|_| outbox.queue.lock().push(frame.clone(), Count::CatchUp));
     assert_eq!(outbox.closing(), None);
     assert!(outbox.pop().is_some());
 }

@@ -1,10 +1,17 @@
 //! The stream against a reader that the test holds back.
 
+use futures_util::StreamExt;
 use parking_lot::Mutex;
-use tokio::io::{DuplexStream, duplex};
+use tokio::{
+    io::{DuplexStream, duplex},
+    net::{TcpListener, TcpSocket, TcpStream},
+};
 
 use super::*;
-use crate::feed::{Encoded, Listener};
+use crate::{
+    feed::{Encoded, Listener},
+    outbox::{Pipe, Sent, Shared},
+};
 
 /// Takes everything, and how much of it came at once.
 struct Sizes(Arc<Mutex<Vec<usize>>>);
@@ -32,7 +39,7 @@ impl AsyncWrite for Sizes {
 
 async fn stream<IO: AsyncRead + AsyncWrite + Unpin>(io: IO) -> (Stream<IO>, Arc<Outbox>) {
     let outbox = Arc::new(Outbox::default());
-    let stream = Stream::open(io, 64 * 1024, outbox.clone(), Counter::default()).await;
+    let stream = Stream::open(io, Bytes::new(), 64 * 1024, outbox.clone(), Counter::default()).await;
     (stream, outbox)
 }
 
@@ -113,4 +120,103 @@ async fn a_close_is_not_lost_to_what_the_client_still_sends() {
         stream.answer_close().await;
     })
     .await;
+}
+
+/// Two ends of a TCP connection of which the first takes little before it blocks.
+async fn narrow() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let connecting = TcpSocket::new_v4().unwrap();
+    connecting.set_recv_buffer_size(4096).unwrap();
+    let far = connecting.connect(listener.local_addr().unwrap());
+    let (far, near) = tokio::join!(far, listener.accept());
+    let near = near.unwrap().0;
+    socket2::SockRef::from(&near).set_send_buffer_size(4096).unwrap();
+    (near, far.unwrap())
+}
+
+/// Frames that pass the queue, frames that wait, pings, and a reader that stops at times: each comes once, in order.
+#[tokio::test]
+async fn who_writes_past_the_queue_keeps_the_order() {
+    const FRAMES: usize = 600;
+    let (near, far) = narrow().await;
+    let outbox = Arc::<Outbox>::default();
+    let passed = Counter::default();
+    let pipe = Pipe::new(near, passed.clone());
+    outbox.write_by(pipe.clone());
+    let queued = Counter::default();
+    let mut stream = Stream::open(Shared(pipe), Bytes::new(), 64 * 1024, outbox.clone(), queued.clone()).await;
+    let writing = tokio::spawn(async move {
+        loop {
+            match stream.turn(Duration::from_secs(60)).await {
+                Turn::Read(Ok(_)) => {}
+                _ => return,
+            }
+        }
+    });
+    let text = |n: usize| format!("{n} {}", "x".repeat(n * 37 % 1_800));
+    let pushing = async {
+        for n in 0..FRAMES {
+            outbox.event(&Encoded(text(n).into()));
+            match n % 10 {
+                0..5 => tokio::time::sleep(Duration::from_millis(12)).await,
+                7 => outbox.ping(),
+                8 => tokio::task::yield_now().await,
+                _ => {}
+            }
+        }
+    };
+    let reading = async {
+        let mut far = WebSocketStream::from_raw_socket(far, Role::Client, None).await;
+        for n in 0..FRAMES {
+            if n % 150 == 149 {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            let frame = loop {
+                match far.next().await.unwrap().unwrap() {
+                    Message::Text(frame) => break frame,
+                    Message::Ping(_) => {}
+                    other => panic!("{other:?}"),
+                }
+            };
+            assert_eq!(frame.as_str(), text(n));
+        }
+    };
+    tokio::join!(pushing, reading);
+    assert_eq!(passed.get() + queued.get(), FRAMES as u64);
+    assert!(
+        passed.get() > 50 && queued.get() > 50,
+        "{} and {}",
+        passed.get(),
+        queued.get()
+    );
+    writing.abort();
+}
+
+/// What the stream takes only in part is ended by the task, before anything else.
+#[tokio::test]
+async fn a_frame_that_was_begun_is_ended_first() {
+    let (near, mut far) = narrow().await;
+    let pipe = Pipe::new(near, Counter::default());
+    let mut shared = Shared(pipe.clone());
+    shared.write_all(b"").await.unwrap();
+    let frame = "y".repeat(1_000);
+    let mut frames = 0;
+    let last = loop {
+        match pipe.send(&frame) {
+            Sent::Whole => frames += 1,
+            last => break last,
+        }
+    };
+    assert_eq!(pipe.send(&frame), Sent::Nothing);
+    let begun = usize::from(last == Sent::Begun);
+    let whole = (frames + begun) * (frame.len() + 4);
+    let writing = tokio::spawn(async move { shared.write_all(b"the end").await });
+    let mut heard = vec![0; whole + b"the end".len()];
+    far.read_exact(&mut heard).await.unwrap();
+    writing.await.unwrap().unwrap();
+    assert!(heard.ends_with(b"the end"));
+    for heard in heard[..whole].chunks(frame.len() + 4) {
+        assert_eq!(&heard[..4], [0x81, 126, 3, 232]);
+        assert_eq!(&heard[4..], frame.as_bytes());
+    }
 }
