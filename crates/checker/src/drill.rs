@@ -2,6 +2,7 @@
 //! What the clients do follows from the seed; when a process answers does not, so that a seed may need several runs.
 
 mod breaker;
+mod garbling;
 mod gateways;
 mod proxy;
 mod public;

@@ -7,7 +7,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use service::client::{self, HttpClient};
 use tokio::time::Instant;
 
-use super::{Drilled, proxy::Cut};
+use super::{
+    Drilled,
+    garbling::{Garbled, Garbling},
+    proxy::Cut,
+};
 use crate::{chance::Chance, world::Breaker};
 
 pub struct Processes {
@@ -27,9 +31,10 @@ enum Fault {
     GatewayIsCutFromRedis,
     DbCoreIsCutFromRedis,
     RedisIsReplaced,
+    AnnouncementsAreGarbled,
 }
 
-const FAULTS: [Fault; 10] = [
+const FAULTS: [Fault; 11] = [
     Fault::GatewayDies,
     Fault::GatewayHangs,
     Fault::DbCoreDiesBeforeItAnswers,
@@ -40,6 +45,7 @@ const FAULTS: [Fault; 10] = [
     Fault::GatewayIsCutFromRedis,
     Fault::DbCoreIsCutFromRedis,
     Fault::RedisIsReplaced,
+    Fault::AnnouncementsAreGarbled,
 ];
 
 /// For all to run again after the last fault.
@@ -95,6 +101,20 @@ impl Processes {
             self.stack.proxy.cut(process, how);
             tokio::time::sleep(chance.millis(500..4_000)).await;
             self.stack.proxy.heal(process);
+        }
+    }
+
+    /// What one gateway hears of the others is dropped, repeated and late, and nothing says so.
+    async fn garble(&self, chance: &mut Chance) {
+        if let Some(gateway) = self.one_of(chance, "ws-core") {
+            self.stack.proxy.garble(gateway, Garbling::draw(chance));
+            tokio::time::sleep(chance.millis(1_000..5_000)).await;
+            let Garbled {
+                dropped,
+                repeated,
+                overtaken,
+            } = self.stack.proxy.clear(gateway);
+            tracing::info!(dropped, repeated, overtaken, "announcements were garbled");
         }
     }
 
@@ -156,6 +176,7 @@ impl Breaker for Processes {
             Fault::GatewayIsCutFromRedis => self.cut(chance, "ws-core").await,
             Fault::DbCoreIsCutFromRedis => self.cut(chance, "db-core").await,
             Fault::RedisIsReplaced => self.replace_redis(chance).await,
+            Fault::AnnouncementsAreGarbled => self.garble(chance).await,
         }
     }
 

@@ -1,4 +1,4 @@
-//! The way to Redis, which can be cut for one process, and be made to lead to another Redis.
+//! The way to Redis, which can be cut for one process, garble its announcements, and be made to lead to another Redis.
 
 use std::{
     collections::BTreeMap,
@@ -10,7 +10,15 @@ use std::{
 
 use parking_lot::Mutex;
 use service::CancellationToken;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::{self, AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{ReadHalf, WriteHalf},
+    },
+};
+
+use super::garbling::{Garbled, Garbling, Replies};
 
 /// How a process is cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +29,8 @@ pub enum Cut {
     Silent,
 }
 
+const READ_BYTES: usize = 16 * 1024;
+
 struct Line {
     owner: Option<u32>,
     broken: CancellationToken,
@@ -29,6 +39,7 @@ struct Line {
 struct State {
     target: Mutex<SocketAddr>,
     cuts: Mutex<BTreeMap<u32, (Cut, CancellationToken)>>,
+    garblings: Mutex<BTreeMap<u32, Garbling>>,
     lines: Mutex<Vec<Line>>,
     /// Finds the processes that may come.
     pids: Box<dyn Fn() -> Vec<u32> + Send + Sync>,
@@ -52,6 +63,7 @@ impl Proxy {
         let state = Arc::new(State {
             target: Mutex::new(target),
             cuts: Mutex::default(),
+            garblings: Mutex::default(),
             lines: Mutex::default(),
             pids: Box::new(pids),
         });
@@ -75,6 +87,17 @@ impl Proxy {
         if let Some((_, healed)) = self.state.cuts.lock().remove(&process) {
             healed.cancel();
         }
+    }
+
+    /// From now on, on the connections that it has and those that it opens; no connection breaks.
+    pub fn garble(&self, process: u32, garbling: Garbling) {
+        self.state.garblings.lock().insert(process, garbling);
+    }
+
+    /// Ends it, and says what happened.
+    pub fn clear(&self, process: u32) -> Garbled {
+        let ended = self.state.garblings.lock().remove(&process);
+        ended.map(|garbling| garbling.so_far).unwrap_or_default()
     }
 
     /// Leads everybody to another Redis from now on.
@@ -107,14 +130,38 @@ impl State {
         if cut().is_none() {
             let target = *self.target.lock();
             if let Ok(mut far) = TcpStream::connect(target).await {
-                let copied = tokio::io::copy_bidirectional(&mut near, &mut far);
-                let _ = broken.run_until_cancelled(copied).await;
+                let _ = broken.run_until_cancelled(self.copy(owner, &mut near, &mut far)).await;
             }
         }
         if let Some((Cut::Silent, healed)) = cut() {
             healed.cancelled().await;
         }
         broken.cancel();
+    }
+
+    async fn copy(&self, owner: Option<u32>, near: &mut TcpStream, far: &mut TcpStream) -> io::Result<()> {
+        let ((mut asks, hears), (answers, mut asked)) = (near.split(), far.split());
+        let asking = async {
+            io::copy(&mut asks, &mut asked).await?;
+            asked.shutdown().await
+        };
+        tokio::try_join!(asking, self.answer(owner, answers, hears)).map(drop)
+    }
+
+    async fn answer(&self, owner: Option<u32>, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) -> io::Result<()> {
+        let (mut replies, mut read) = (Replies::default(), vec![0; READ_BYTES]);
+        loop {
+            let length = from.read(&mut read).await?;
+            if length == 0 {
+                return to.shutdown().await;
+            }
+            let heard = {
+                let mut garblings = self.garblings.lock();
+                let garbling = owner.and_then(|owner| garblings.get_mut(&owner));
+                replies.pass(&read[..length], garbling)
+            };
+            to.write_all(&heard).await?;
+        }
     }
 }
 
@@ -132,4 +179,51 @@ fn holds(pid: u32, socket: &Path) -> bool {
     let open = fs::read_dir(format!("/proc/{pid}/fd"));
     let mut open = open.into_iter().flatten().flatten();
     open.any(|file| fs::read_link(file.path()).is_ok_and(|link| link == socket))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{chance::Chance, drill::garbling::Odds};
+
+    const ANNOUNCEMENT: &[u8] = b"*3\r\n$7\r\nmessage\r\n$6\r\nroom:1\r\n$2\r\n{}\r\n";
+    const PONG: &[u8] = b"*2\r\n$4\r\npong\r\n$0\r\n\r\n";
+
+    async fn heard(near: &mut TcpStream, length: usize) -> Vec<u8> {
+        let mut heard = vec![0; length];
+        near.read_exact(&mut heard).await.unwrap();
+        heard
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_garbled_for_a_while_and_then_carries_bytes_untouched() {
+        let redis = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let this = std::process::id();
+        let proxy = Proxy::start(redis.local_addr().unwrap(), move || vec![this])
+            .await
+            .unwrap();
+        let mut near = TcpStream::connect(proxy.address).await.unwrap();
+        let (mut far, _) = redis.accept().await.unwrap();
+        near.write_all(b"PING\r\n").await.unwrap();
+        assert_eq!(heard(&mut far, 6).await, b"PING\r\n");
+
+        let all = [ANNOUNCEMENT, PONG].concat();
+        far.write_all(&all).await.unwrap();
+        assert_eq!(heard(&mut near, all.len()).await, all);
+
+        let odds = Odds {
+            dropped: 1.0,
+            repeated: 0.0,
+            late: 0.0,
+        };
+        proxy.garble(this, Garbling::new(Chance::of(1, "test"), odds));
+        far.write_all(&all).await.unwrap();
+        assert_eq!(heard(&mut near, PONG.len()).await, PONG);
+
+        assert_eq!(proxy.clear(this).dropped, 1);
+        far.write_all(&all).await.unwrap();
+        assert_eq!(heard(&mut near, all.len()).await, all);
+        drop(far);
+        assert_eq!(near.read(&mut [0]).await.unwrap(), 0);
+    }
 }
