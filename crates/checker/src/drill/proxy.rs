@@ -5,7 +5,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use parking_lot::Mutex;
@@ -29,10 +29,14 @@ pub enum Cut {
     Silent,
 }
 
+/// The process at the near end, once it is known.
+type Owner = Arc<OnceLock<u32>>;
+
 const READ_BYTES: usize = 16 * 1024;
 
 struct Line {
-    owner: Option<u32>,
+    port: u16,
+    owner: Owner,
     broken: CancellationToken,
 }
 
@@ -80,7 +84,8 @@ impl Proxy {
     pub fn cut(&self, process: u32, cut: Cut) {
         let healed = CancellationToken::new();
         self.state.cuts.lock().insert(process, (cut, healed));
-        self.state.break_lines(|line| line.owner == Some(process));
+        self.state.name_owners();
+        self.state.break_lines(|line| line.owner.get() == Some(&process));
     }
 
     pub fn heal(&self, process: u32) {
@@ -91,6 +96,7 @@ impl Proxy {
 
     /// From now on, on the connections that it has and those that it opens; no connection breaks.
     pub fn garble(&self, process: u32, garbling: Garbling) {
+        self.state.name_owners();
         self.state.garblings.lock().insert(process, garbling);
     }
 
@@ -108,6 +114,20 @@ impl Proxy {
 }
 
 impl State {
+    /// A process connects before anybody knows that it is one of the stack's.
+    fn name_owners(&self) {
+        let pids = (self.pids)();
+        let lines = self.lines.lock();
+        let unnamed = lines
+            .iter()
+            .filter(|line| line.owner.get().is_none() && !line.broken.is_cancelled());
+        for line in unnamed {
+            if let Some(owner) = owner(line.port, &pids) {
+                let _ = line.owner.set(owner);
+            }
+        }
+    }
+
     fn break_lines(&self, which: impl Fn(&Line) -> bool) {
         let mut lines = self.lines.lock();
         lines.retain(|line| {
@@ -120,17 +140,19 @@ impl State {
     }
 
     async fn carry(&self, mut near: TcpStream, from: SocketAddr) {
-        let owner = owner(from.port(), &(self.pids)());
-        let cut = || owner.and_then(|owner| self.cuts.lock().get(&owner).cloned());
+        let known = owner(from.port(), &(self.pids)());
+        let owner: Owner = Arc::new(known.map_or_else(OnceLock::new, OnceLock::from));
+        let cut = || owner.get().and_then(|owner| self.cuts.lock().get(owner).cloned());
         let broken = CancellationToken::new();
         self.lines.lock().push(Line {
-            owner,
+            port: from.port(),
+            owner: owner.clone(),
             broken: broken.clone(),
         });
         if cut().is_none() {
             let target = *self.target.lock();
             if let Ok(mut far) = TcpStream::connect(target).await {
-                let _ = broken.run_until_cancelled(self.copy(owner, &mut near, &mut far)).await;
+                let _ = broken.run_until_cancelled(self.copy(&owner, &mut near, &mut far)).await;
             }
         }
         if let Some((Cut::Silent, healed)) = cut() {
@@ -139,7 +161,7 @@ impl State {
         broken.cancel();
     }
 
-    async fn copy(&self, owner: Option<u32>, near: &mut TcpStream, far: &mut TcpStream) -> io::Result<()> {
+    async fn copy(&self, owner: &Owner, near: &mut TcpStream, far: &mut TcpStream) -> io::Result<()> {
         let ((mut asks, hears), (answers, mut asked)) = (near.split(), far.split());
         let asking = async {
             io::copy(&mut asks, &mut asked).await?;
@@ -148,7 +170,7 @@ impl State {
         tokio::try_join!(asking, self.answer(owner, answers, hears)).map(drop)
     }
 
-    async fn answer(&self, owner: Option<u32>, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) -> io::Result<()> {
+    async fn answer(&self, owner: &Owner, mut from: ReadHalf<'_>, mut to: WriteHalf<'_>) -> io::Result<()> {
         let (mut replies, mut read) = (Replies::default(), vec![0; READ_BYTES]);
         loop {
             let length = from.read(&mut read).await?;
@@ -157,7 +179,7 @@ impl State {
             }
             let heard = {
                 let mut garblings = self.garblings.lock();
-                let garbling = owner.and_then(|owner| garblings.get_mut(&owner));
+                let garbling = owner.get().and_then(|owner| garblings.get_mut(owner));
                 replies.pass(&read[..length], garbling)
             };
             to.write_all(&heard).await?;
@@ -182,48 +204,4 @@ fn holds(pid: u32, socket: &Path) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{chance::Chance, drill::garbling::Odds};
-
-    const ANNOUNCEMENT: &[u8] = b"*3\r\n$7\r\nmessage\r\n$6\r\nroom:1\r\n$2\r\n{}\r\n";
-    const PONG: &[u8] = b"*2\r\n$4\r\npong\r\n$0\r\n\r\n";
-
-    async fn heard(near: &mut TcpStream, length: usize) -> Vec<u8> {
-        let mut heard = vec![0; length];
-        near.read_exact(&mut heard).await.unwrap();
-        heard
-    }
-
-    #[tokio::test]
-    async fn a_connection_is_garbled_for_a_while_and_then_carries_bytes_untouched() {
-        let redis = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let this = std::process::id();
-        let proxy = Proxy::start(redis.local_addr().unwrap(), move || vec![this])
-            .await
-            .unwrap();
-        let mut near = TcpStream::connect(proxy.address).await.unwrap();
-        let (mut far, _) = redis.accept().await.unwrap();
-        near.write_all(b"PING\r\n").await.unwrap();
-        assert_eq!(heard(&mut far, 6).await, b"PING\r\n");
-
-        let all = [ANNOUNCEMENT, PONG].concat();
-        far.write_all(&all).await.unwrap();
-        assert_eq!(heard(&mut near, all.len()).await, all);
-
-        let odds = Odds {
-            dropped: 1.0,
-            repeated: 0.0,
-            late: 0.0,
-        };
-        proxy.garble(this, Garbling::new(Chance::of(1, "test"), odds));
-        far.write_all(&all).await.unwrap();
-        assert_eq!(heard(&mut near, PONG.len()).await, PONG);
-
-        assert_eq!(proxy.clear(this).dropped, 1);
-        far.write_all(&all).await.unwrap();
-        assert_eq!(heard(&mut near, all.len()).await, all);
-        drop(far);
-        assert_eq!(near.read(&mut [0]).await.unwrap(), 0);
-    }
-}
+mod tests;
