@@ -154,10 +154,9 @@ async fn send(
     } else {
         StatusCode::CREATED
     };
-    let message = appended
+    let value = appended
         .current
         .map_or_else(|| Message::from(appended.event), |current| *current);
-    let value = message;
     with(status, Answer { value, seen, stale })
 }
 

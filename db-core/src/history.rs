@@ -7,7 +7,6 @@ use db_api::{
     Call, Refusal,
     types::{GetMessage, History, HistoryPage, Place},
 };
-
 use sqlx::PgPool;
 
 use crate::{

@@ -66,12 +66,14 @@ impl Store {
         }
     }
 
-    /// Connections to the present leader.
+    /// Connections to the present leader; of what is left, to the replica that has come farthest.
     pub fn pool(&self) -> PgPool {
-        match self.leader.replicas.newest() {
-            Some((replica, _)) if self.is_left => replica,
-            _ => self.leader.line().pool,
+        if self.is_left
+            && let Some((replica, _)) = self.leader.replicas.newest()
+        {
+            return replica;
         }
+        self.leader.line().pool
     }
 
     /// As [`Store::pool`], for small questions that may not wait behind others.
@@ -81,7 +83,7 @@ impl Store {
 
     /// Connections to a replica, if there is one. It may be behind: what it says is to be proved.
     pub fn replica(&self) -> Option<PgPool> {
-        self.leader.replicas.any().filter(|_| !self.is_left)
+        if self.is_left { None } else { self.leader.replicas.any() }
     }
 
     /// Whether nobody leads, and a replica has at least what stood in the log up to a place.
