@@ -138,14 +138,24 @@ fn password(folder: &Path) -> anyhow::Result<String> {
     Ok(fs::read_to_string(&file)?)
 }
 
-/// Makes the cluster beside its place and moves it there whole, so that an interrupted one is never taken for good.
+/// What folders are called in which a cluster is made.
+const MAKING: &str = "making.";
+
+/// Makes the cluster beside its place and moves it there whole, so that an interrupted one is never taken for good. Each
+/// try has a folder of its own: an `initdb` that outlives an interrupted one still writes into its.
 fn initialise(cluster: &Cluster, folder: &Path, password: &str) -> anyhow::Result<()> {
-    let (making, words) = (folder.join("data.new"), folder.join("password.new"));
-    let _ = fs::remove_dir_all(&making);
+    for left in fs::read_dir(folder)?.flatten() {
+        if left.file_name().to_string_lossy().starts_with(MAKING) {
+            let _ = fs::remove_dir_all(left.path());
+        }
+    }
+    let own = tempfile::Builder::new().prefix(MAKING).tempdir_in(folder)?;
+    let (making, words) = (own.path().join("data"), own.path().join("password"));
     fs::create_dir(&making)?;
     fs::set_permissions(&making, fs::Permissions::from_mode(0o700))?;
     fs::write(&words, password)?;
     fs::set_permissions(&words, fs::Permissions::from_mode(0o600))?;
+    cluster.run_as.give(own.path())?;
     cluster.run_as.give(&making)?;
     cluster.run_as.give(&words)?;
     let mut make = cluster.run_as.command(&cluster.programs.join("initdb"));
@@ -159,9 +169,7 @@ fn initialise(cluster: &Cluster, folder: &Path, password: &str) -> anyhow::Resul
     .arg(format!("--pwfile={}", words.display()))
     .arg(format!("--pgdata={}", making.display()))
     .current_dir("/");
-    let made = succeed(make, "initdb");
-    fs::remove_file(&words)?;
-    made?;
+    succeed(make, "initdb")?;
     fs::rename(&making, &cluster.data)?;
     Ok(())
 }
@@ -240,5 +248,40 @@ impl Cluster {
             return Err(error);
         }
         Ok(child)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::scratch;
+
+    /// As when what started it was killed: its `initdb` writes on, in whatever folder it was given.
+    #[test]
+    fn an_interrupted_first_start_stands_in_no_ones_way() {
+        let data = scratch("postgres").unwrap();
+        let folder = data.path().join("postgres");
+        let interrupted = AtomicBool::new(true);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while interrupted.load(Ordering::Relaxed) {
+                    for left in ["data.new", "making.before"] {
+                        let left = folder.join(left);
+                        let _ = fs::create_dir_all(&left);
+                        let _ = fs::write(left.join("PG_VERSION"), "half");
+                    }
+                }
+            });
+            let started = Postgres::start(&folder);
+            interrupted.store(false, Ordering::Relaxed);
+            drop(started.unwrap());
+        });
+        let started = Postgres::start(&folder).unwrap();
+        assert!(folder.join("data/global/pg_control").exists());
+        drop(started);
     }
 }
