@@ -153,6 +153,8 @@ pub const EXPIRY_GRACE: Duration = Duration::from_secs(5);
 pub const JOIN_EVENTS: u32 = 1_000;
 /// Drafts of one `append`; what waits goes with the next.
 pub const DRAFTS_PER_APPEND: usize = 100;
+/// Calls of `append` that a gateway has under way; what comes meanwhile, of whatever room, is the next one's batch.
+pub const APPENDS_AT_ONCE: usize = 2;
 /// Drafts that db-core commits together, and that wait for their turn; above it `unavailable`.
 pub const DRAFTS_PER_COMMIT: usize = 512;
 pub const DRAFTS_WAITING: usize = 20_000;

@@ -1,5 +1,6 @@
 //! The rooms of this gateway: each a [`Feed`] behind a lock, and its topic on the bus while somebody listens.
 
+mod gatherer;
 mod heads;
 mod signals;
 mod wishes;
@@ -12,6 +13,7 @@ use db_api::{
     Call, DbApi, Refusal,
     types::{OpenRoom, OpenRooms, OpenedRoom, Opening},
 };
+use gatherer::Gatherer;
 use parking_lot::Mutex;
 pub use signals::Ear;
 
@@ -38,6 +40,7 @@ struct State {
 /// All rooms that a local socket hears or sends to.
 pub struct Rooms {
     db: Arc<dyn DbApi>,
+    gatherer: Arc<Gatherer>,
     topics: Arc<dyn Topics>,
     attendance: Arc<Attendance>,
     typists: Arc<Typists>,
@@ -52,6 +55,7 @@ impl Rooms {
         typists: Arc<Typists>,
     ) -> Arc<Self> {
         Arc::new(Self {
+            gatherer: Arc::new(Gatherer::new(db.clone())),
             db,
             topics,
             attendance,

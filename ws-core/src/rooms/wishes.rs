@@ -3,10 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use common::{Seq, limits};
-use db_api::{
-    Call,
-    types::{Append, Draft, Events},
-};
+use db_api::{Call, types::Events};
 use tokio::time::Instant;
 
 use super::{Cell, Rooms};
@@ -22,21 +19,15 @@ impl Rooms {
             match wish {
                 Wish::Arrived { ws, user } => self.attendance.arrived(self, cell.room, ws, user),
                 Wish::Departed(user) => self.attendance.departed(cell.room, user),
-                Wish::Append(drafts) => drop(tokio::spawn(async move { rooms.append(cell, drafts).await })),
+                Wish::Append(drafts) => {
+                    let gatherer = rooms.gatherer.clone();
+                    gatherer.send(drafts, move |outcomes| rooms.came(cell, |feed| feed.appended(outcomes)));
+                }
                 Wish::Fetch(after) => drop(tokio::spawn(async move { rooms.fetch(cell, after).await })),
                 Wish::WatchGap => rooms.later(cell, limits::GAP_PATIENCE, |feed| feed.gap_due()),
                 Wish::WatchTyping(wait) => rooms.later(cell, wait, |feed| feed.typing_due(Instant::now())),
             }
         }
-    }
-
-    async fn append(self: Arc<Self>, cell: Arc<Cell>, drafts: Vec<Draft>) {
-        let answer = self.db.append(Call::anonymous(), Append { drafts }).await;
-        if let Err(refusal) = &answer {
-            tracing::warn!(room = %cell.room, error = %refusal, "an append got no answer");
-        }
-        let outcomes = answer.ok().map(|answer| answer.value.outcomes);
-        self.came(cell, |feed| feed.appended(outcomes));
     }
 
     async fn fetch(self: Arc<Self>, cell: Arc<Cell>, after: Seq) {
