@@ -10,7 +10,7 @@ use common::{
     token::{Actor, Scope},
 };
 use db_api::{Answer, Call, Seen, types::Made};
-use http::{HeaderValue, Method, StatusCode, request::Parts};
+use http::{HeaderValue, StatusCode, request::Parts};
 use http_contract::{Caller, Refused, headers};
 use serde::Serialize;
 use service::metrics::Outcome;
@@ -47,7 +47,7 @@ async fn call(parts: &Parts, api: &Api, scope: Scope) -> Result<Call, Refused> {
     Ok(Call::of(actor)
         .traced(traceparent)
         .having_seen(headers::seen(&parts.headers))
-        .maybe_stale(parts.method == Method::GET)
+        .maybe_stale(parts.method.is_safe())
         .done_once(once::of(parts)?))
 }
 

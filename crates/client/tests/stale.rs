@@ -8,6 +8,7 @@ use std::{process::Command, time::Duration};
 
 use chat_client::{Ask, HttpError, Session, http::Answer};
 use common::room::Room;
+use http::Method;
 use serde_json::{Value, json};
 use support::{PATIENCE, Stack};
 
@@ -56,6 +57,8 @@ async fn without_a_leader_what_is_left_is_shown_and_says_so() {
     ] {
         until(&ada, path, true).await;
     }
+    let headers_only = Ask::new(Method::HEAD, messages.as_str(), None);
+    assert!(ada.ask(headers_only).await.unwrap().stale);
     let shown: Value = until(&ada, &messages, true).await.read().unwrap();
     assert_eq!(shown["items"][0]["message"], "kept");
     while !stack.postgres[0].revive().unwrap() {
