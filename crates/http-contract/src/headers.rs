@@ -51,11 +51,11 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     text(headers, header::AUTHORIZATION.as_str()).and_then(token::bearer)
 }
 
-/// What the client has seen; one that can't be ours is ignored.
+/// What the client has seen. Of one that can't be ours nothing is left, which is beyond what anybody can prove to have.
 pub fn seen(headers: &HeaderMap) -> Option<Seen> {
-    text(headers, CHAT_SEEN)
-        .filter(|seen| seen.len() <= limits::SEEN_CHARS)
-        .map(|seen| Seen(seen.to_owned()))
+    let seen = headers.get(CHAT_SEEN)?.to_str().unwrap_or_default();
+    let ours = Some(seen).filter(|seen| seen.len() <= limits::SEEN_CHARS);
+    Some(Seen(ours.unwrap_or_default().to_owned()))
 }
 
 /// The `Idempotency-Key`, if there is one.
@@ -130,6 +130,19 @@ fn is_allowed(origin: &HeaderValue, allowed: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_seen_is_never_taken_for_nothing() {
+        let seen_of = |value: Option<&str>| {
+            let value = value.map(|value| (CHAT_SEEN.parse().unwrap(), HeaderValue::try_from(value).unwrap()));
+            seen(&value.into_iter().collect()).map(|seen| seen.0)
+        };
+        assert_eq!(seen_of(None), None);
+        assert_eq!(seen_of(Some("1-f00")).as_deref(), Some("1-f00"));
+        for foreign in ["", "\u{e9}", &"1".repeat(limits::SEEN_CHARS + 1)] {
+            assert_eq!(seen_of(Some(foreign)).as_deref(), Some(""), "{foreign}");
+        }
+    }
 
     #[test]
     fn traceparents_are_read_strictly() {
