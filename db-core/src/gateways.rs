@@ -5,13 +5,14 @@ use db_api::{
     Call, Refusal,
     types::{Head, HeadList, Heads, Health, OpenRoom, OpenRooms, OpenedRoom, Opening, Openings},
 };
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::{
     Core,
     cache::Entry,
     rows::{EVENT, EventRow, seq},
-    store::{leads, refuse},
+    store::refuse,
 };
 
 #[derive(sqlx::FromRow)]
@@ -154,15 +155,20 @@ impl Core {
 
     pub(crate) async fn do_health(&self, call: Call) -> Result<Health, Refusal> {
         let pool = self.store.pool();
-        let database = self
-            .store
-            .read(&call, async { leads(&pool).await.map_err(refuse) })
-            .await
-            .unwrap_or(false);
+        let leader = async { leads_and_replicates(&pool).await.map_err(refuse) };
+        let (database, replicated) = self.store.read(&call, leader).await.unwrap_or_default();
         Ok(Health {
             database,
             cache: self.cache.is_there().await,
-            replicated: false,
+            replicated,
         })
     }
+}
+
+/// Whether the server takes writes, and whether a commit there waits until a standby has it on disk.
+async fn leads_and_replicates(server: &PgPool) -> Result<(bool, bool), sqlx::Error> {
+    let ask = "select not pg_is_in_recovery(), not pg_is_in_recovery() \
+               and current_setting('synchronous_standby_names') <> '' \
+               and current_setting('synchronous_commit') in ('on', 'remote_apply')";
+    sqlx::query_as(ask).fetch_one(server).await
 }

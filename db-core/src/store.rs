@@ -20,7 +20,6 @@ use crate::cache::Fence;
 use leader::{Leader, Line};
 pub use lsn::Lsn;
 pub use replicas::has_reached;
-pub use servers::leads;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 

@@ -250,3 +250,24 @@ async fn while_nobody_leads_a_read_says_that_it_may_be_old() {
     assert!(!answer.stale, "one leads again");
     assert_eq!(answer.value.items.len(), 3);
 }
+
+#[tokio::test]
+async fn health_says_whether_an_ack_survives_the_leader() {
+    let pair = Pair::new().await;
+    let replicated = || async {
+        let health = pair.db.health(Call::anonymous(), Nothing {}).await.unwrap();
+        health.value.replicated
+    };
+    assert!(replicated().await);
+    for setting in ["reset synchronous_standby_names", "set synchronous_standby_names = '*'"] {
+        let before = replicated().await;
+        run(pair.leader.url(), &format!("alter system {setting}")).await;
+        run(pair.leader.url(), "select pg_reload_conf()").await;
+        let told = async {
+            while replicated().await == before {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), told).await.unwrap();
+    }
+}
