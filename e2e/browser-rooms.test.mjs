@@ -101,3 +101,22 @@ test("who is typing is shown, until it is sent", async () => {
   assert.deepEqual([...ada.faults, ...bob.faults], []);
   await Promise.all([ada.context.close(), bob.context.close()]);
 });
+
+test("what may be old says so, until a fresh answer comes", async () => {
+  const { page, context, faults } = await newcomer("old");
+  await create(page, "Leaderless");
+  const rooms = /\/api\/rooms\?/;
+  await page.route(rooms, async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, headers: { ...response.headers(), "chat-stale": "true" } });
+  });
+  await page.reload();
+  const stale = page.getByText("may lack the newest");
+  await stale.waitFor();
+  await page.getByRole("button", { name: "Leaderless" }).click();
+  await page.screenshot({ path: `${artifacts}stale.png` });
+  await page.unroute(rooms);
+  await stale.waitFor({ state: "detached" });
+  assert.deepEqual(faults, []);
+  await context.close();
+});

@@ -1,3 +1,4 @@
+import type { State } from "chat-client";
 import { useMemo, useState, useSyncExternalStore } from "react";
 import type { Chat } from "../chat/chat";
 import { RoomView } from "./RoomView";
@@ -15,7 +16,7 @@ export function App({ chat }: { chat: Chat }) {
   if (state.phase === "signed-out") return <SignIn chat={chat} />;
   return (
     <div className="app">
-      <Connection state={state.connection} />
+      <Connection state={state} />
       <Rooms chat={chat} state={state} chosen={chosen} choose={choose} />
       {room ? (
         <RoomView key={room.id} chat={chat} state={state} room={room} />
@@ -26,14 +27,14 @@ export function App({ chat }: { chat: Chat }) {
   );
 }
 
-/** Says when the line is lost; says nothing while all is well. */
-function Connection({ state }: { state: "connecting" | "open" | "lost" }) {
-  const text = { connecting: "Connecting…", open: "Connected", lost: "Connection lost. Trying again…" }[
-    state
-  ];
+const LINE = { connecting: "Connecting…", open: "Connected", lost: "Connection lost. Trying again…" };
+
+/** How the line is, and whether what is shown may be old. */
+function Connection({ state: { connection, stale } }: { state: State }) {
   return (
-    <div role="status" className={`connection ${state}`}>
-      {text}
+    <div role="status" className={`connection ${connection}`}>
+      {LINE[connection]}
+      {stale && <p>Part of the server is away. What is shown may lack the newest.</p>}
     </div>
   );
 }

@@ -27,6 +27,8 @@ export class Stage {
   events = [1, 2, 3, 4, 5].map(said);
   readonly clock = new TestClock();
   readonly environment: Environment;
+  /** The database has no leader: what is read is what is left. */
+  leaderless = false;
   private readonly failing = new Map<string, number>();
 
   constructor() {
@@ -56,10 +58,12 @@ export class Stage {
     const user = { id: this.who, displayName: this.who };
     if (path.startsWith("/auth/"))
       return Response.json({ user, accessToken: `token of ${this.who}`, expiresIn: 600 });
-    if (path.startsWith("/api/rooms?")) return Response.json(this.list(path));
+    const headers: HeadersInit = this.leaderless ? { "chat-stale": "true" } : {};
+    if (path.startsWith("/api/rooms?")) return Response.json(this.list(path), { headers });
     const [after = 0, limit = 0] = (path.match(/\d+/g) ?? []).map(Number);
     const items = this.events.slice(after, after + Math.min(limit, this.pageOf));
-    return Response.json({ items, headSeq: this.events.length, logId: this.logId, hasMore: false });
+    const page = { items, headSeq: this.events.length, logId: this.logId, hasMore: false };
+    return Response.json(page, { headers });
   }
 
   private list(path: string): object {

@@ -20,13 +20,15 @@ export interface State {
   /** What was written here and is not in its log yet, in order. */
   outbox: readonly Entry[];
   typing: TypingState;
+  /** The server had no leader of its database when it was asked last: what was acknowledged last may be missing here. */
+  stale: boolean;
   /** What went wrong, in words for people. */
   notice?: string;
 }
 
 const EMPTY: State = {
   ...{ phase: "starting", connection: "connecting" },
-  ...{ rooms: [], logs: {}, outbox: [], typing: {} },
+  ...{ rooms: [], logs: {}, outbox: [], typing: {}, stale: false },
 };
 
 const UNKEPT = "What you write will not outlive this page.";
@@ -42,7 +44,7 @@ export class ChatClient {
   private closes = 0;
 
   constructor(private readonly environment: Environment) {
-    this.account = new Account(environment);
+    this.account = new Account(environment, () => this.visit?.answeredStale());
     this.timers = new Timers(environment.clock);
   }
 
@@ -114,9 +116,9 @@ export class ChatClient {
   private show(visit: Visit): void {
     if (visit !== this.visit) return;
     const { logs, outbox } = visit.core.state;
-    const { connection, typing } = visit;
+    const { connection, typing, listing } = visit;
     const shown = { connection, rooms: visit.look(), logs, outbox: outbox.entries, typing: typing.state };
-    this.set({ ...this.state, ...shown });
+    this.set({ ...this.state, ...shown, stale: listing.stale });
   }
 
   /** The session is over. What waits stays stored, for when the same user comes back. */

@@ -11,6 +11,10 @@ interface Handlers {
 }
 
 export class Listing {
+  /** An answer may lack what was acknowledged last; until the whole list comes without that doubt. */
+  stale = false;
+  /** Something stale was answered since the list was last asked for. */
+  private staleSince = false;
   private readonly timers: Timers<"again">;
   private now: Promise<void> | undefined;
   private next: Promise<void> | undefined;
@@ -41,9 +45,16 @@ export class Listing {
     });
   }
 
+  /** An answer was stale: the list is asked for until it is not. */
+  answeredStale(): void {
+    this.stale = true;
+    this.staleSince = true;
+    this.doubt(false);
+  }
+
   /** Asks once more unless all is known; the less often, the longer it is not. */
   doubt(sure: boolean): void {
-    if (sure) this.failures = 0;
+    if (sure && !this.stale) this.failures = 0;
     else if (!this.stopped && !this.now && !this.timers.has("again")) this.later();
   }
 
@@ -67,6 +78,7 @@ export class Listing {
   }
 
   private async read(): Promise<void> {
+    this.staleSince = false;
     const rooms: Room[] = [];
     let cursor: string | undefined;
     do {
@@ -75,6 +87,9 @@ export class Listing {
       rooms.push(...page.items);
       cursor = page.nextCursor;
     } while (cursor);
-    if (!this.stopped) this.handlers.listed(rooms);
+    if (this.stopped) return;
+    this.stale = this.staleSince;
+    if (this.stale) this.later();
+    this.handlers.listed(rooms);
   }
 }

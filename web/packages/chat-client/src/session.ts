@@ -21,7 +21,11 @@ export class Account {
   /** What this client has written is in every answer to whoever shows this. */
   private seen: string | undefined;
 
-  constructor(private readonly environment: Environment) {}
+  /** @param stale told of each answer that was given without a leader, so that it may lack what was acknowledged last */
+  constructor(
+    private readonly environment: Environment,
+    private readonly stale: () => void = () => undefined,
+  ) {}
 
   /** Takes up the session of an earlier visit, if there is one. */
   async resume(): Promise<boolean> {
@@ -137,7 +141,10 @@ export class Account {
     return request<T>(this.environment, path, {
       ...{ method, body, token },
       headers: this.seen ? { "chat-seen": this.seen } : {},
-      answered: (headers) => (this.seen = headers.get("chat-seen") ?? this.seen),
+      answered: (headers) => {
+        this.seen = headers.get("chat-seen") ?? this.seen;
+        if (headers.get("chat-stale") === "true") this.stale();
+      },
     });
   }
 

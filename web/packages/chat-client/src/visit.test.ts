@@ -194,3 +194,38 @@ test("who sends has left off typing", async () => {
   client.send(ROOM, "hello");
   expect(sent("typing").map(({ typing }) => typing)).toEqual([true, false]);
 });
+
+test("an answer without a leader is said, and the list is asked for, ever more seldom, until it comes with one", async () => {
+  const client = await stage.inRoom();
+  const waits: number[] = [];
+  stage.leaderless = true;
+  await client.older(ROOM);
+  expect(client.snapshot().stale).toBe(true);
+  const before = stage.times("/api/rooms?");
+  const waited = async (): Promise<void> => {
+    waits.push(await stage.clock.next());
+    await settled();
+  };
+  for (let n = 0; n < 3; n++) await waited();
+  expect([waits, client.snapshot().stale]).toEqual([[125, 250, 500], true]);
+  stage.leaderless = false;
+  await waited();
+  expect(client.snapshot().stale).toBe(false);
+  expect(stage.times("/api/rooms?")).toBe(before + 4);
+  await stage.clock.pass(10_000);
+  expect(stage.times("/api/rooms?")).toBe(before + 4);
+});
+
+test("a list of which one page was stale is stale", async () => {
+  stage.lists = [["one"], [ROOM]];
+  stage.leaderless = true;
+  const client = new ChatClient(stage.environment);
+  await client.signIn("login", { username: "u", password: "p" });
+  const { fetch } = stage.environment;
+  stage.environment.fetch = (url, more) => {
+    stage.leaderless = !String(url).includes("cursor");
+    return fetch(url, more);
+  };
+  await settled();
+  expect(client.snapshot()).toMatchObject({ stale: true, rooms: [{ id: "one" }, { id: ROOM }] });
+});

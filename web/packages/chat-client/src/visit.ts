@@ -192,6 +192,11 @@ export class Visit {
     return rooms;
   }
 
+  answeredStale(): void {
+    this.listing.answeredStale();
+    this.told.changed();
+  }
+
   /** Everything in the room that is here has been read. */
   read(roomId: string): void {
     const seq = this.core.state.logs[roomId]?.head ?? 0;
