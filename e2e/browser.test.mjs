@@ -69,6 +69,21 @@ test("a lost connection is said, what is written meanwhile is kept, and it comes
   await ada.context.close();
 });
 
+test("that the browser has gone offline is said before the socket tells", async () => {
+  const { page, context } = await newcomer("off");
+  let away = false;
+  await page.routeWebSocket(/\/ws$/, (socket) => (away ? socket.close({ code: 1011 }) : socket.connectToServer()));
+  await page.reload();
+  await page.getByText("Connected").waitFor();
+  away = true;
+  await page.evaluate(() => dispatchEvent(new Event("offline")));
+  await page.getByText("Connection lost").waitFor();
+  away = false;
+  await page.evaluate(() => dispatchEvent(new Event("online")));
+  await page.getByText("Connected").waitFor();
+  await context.close();
+});
+
 test("who logs out has to log in again, and a wrong password says so", async () => {
   const { page, context, username } = await newcomer("joe");
   await page.getByRole("button", { name: "Log out" }).click();

@@ -7,6 +7,7 @@ const place = document.getElementById("chat");
 if (place) {
   const chat = new Chat(inBrowser());
   void chat.start();
+  addEventListener("offline", () => chat.offline());
   addEventListener("online", () => chat.hurry());
   createRoot(place).render(<App chat={chat} />);
 }

@@ -188,6 +188,11 @@ export class ChatClient {
     return this.account.ask<T>(path, method, body);
   }
 
+  /** The line is gone, as a browser knows before a socket does. */
+  offline(): void {
+    this.visit?.offline();
+  }
+
   /** The line may be back: does not wait any longer. */
   hurry(): void {
     this.visit?.hurry();

@@ -174,3 +174,15 @@ test("who knows that the line is back does not wait, and opens one socket", asyn
   await clock.settle();
   expect(FakeWire.all).toHaveLength(2);
 });
+
+test("who knows that the line is gone does not wait for its silence, and looks for another", async () => {
+  const told = handlers();
+  const socket = await started(told);
+  last().hear(WELCOME);
+  socket.offline();
+  expect(told.lost).toHaveBeenCalledOnce();
+  expect(last().readyState).toBe(3);
+  socket.offline();
+  expect(await clock.next()).toBe(125);
+  expect([FakeWire.all.length, told.lost.mock.calls.length]).toEqual([2, 1]);
+});

@@ -83,6 +83,11 @@ export class Socket {
     void this.start();
   }
 
+  /** There is no line any more: does not wait until its silence tells. */
+  offline(): void {
+    this.drop(1006);
+  }
+
   stop(): void {
     this.stopped = true;
     this.timers.cancelAll();

@@ -101,6 +101,10 @@ export class Visit {
     this.socket.hurry();
   }
 
+  offline(): void {
+    this.socket.offline();
+  }
+
   submit(draft: Draft): void {
     this.run(this.core.submit(draft));
     this.typing.tell(draft.roomId, false);
