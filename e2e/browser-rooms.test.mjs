@@ -120,3 +120,22 @@ test("what may be old says so, until a fresh answer comes", async () => {
   assert.deepEqual(faults, []);
   await context.close();
 });
+
+test("the open room is in the address: over a reload, back and forward, and for another member", async () => {
+  const [ada, bob] = [await newcomer("ada"), await newcomer("bob")];
+  const opened = (page, name) => page.getByRole("heading", { name }).waitFor();
+  await create(ada.page, "First");
+  await create(ada.page, "Second");
+  await ada.page.goBack();
+  await opened(ada.page, "First");
+  await ada.page.goForward();
+  await opened(ada.page, "Second");
+  await ada.page.reload();
+  await opened(ada.page, "Second");
+  const { as } = await program(ada.username);
+  const { id } = (await as("GET", "/api/rooms")).json.items.find(({ name }) => name === "Second");
+  await as("POST", `/api/rooms/${id}/members`, { userId: (await program(bob.username)).id });
+  await bob.page.goto(ada.page.url());
+  await opened(bob.page, "Second");
+  await Promise.all([ada.context.close(), bob.context.close()]);
+});

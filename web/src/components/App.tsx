@@ -1,13 +1,14 @@
 import type { State } from "chat-client";
-import { useMemo, useState, useSyncExternalStore } from "react";
+import { useMemo, useSyncExternalStore } from "react";
 import type { Chat } from "../chat/chat";
+import { usePlace } from "../chat/place";
 import { RoomView } from "./RoomView";
 import { Rooms } from "./Rooms";
 import { SignIn } from "./SignIn";
 
 export function App({ chat }: { chat: Chat }) {
   const state = useSyncExternalStore(chat.subscribe, chat.snapshot);
-  const [chosen, choose] = useState<string>();
+  const chosen = usePlace();
   const room = useMemo(() => state.rooms.find((room) => room.id === chosen), [state.rooms, chosen]);
 
   if (state.phase === "starting") {
@@ -17,7 +18,7 @@ export function App({ chat }: { chat: Chat }) {
   return (
     <div className="app">
       <Connection state={state} />
-      <Rooms chat={chat} state={state} chosen={chosen} choose={choose} />
+      <Rooms chat={chat} state={state} chosen={chosen} />
       {room ? (
         <RoomView key={room.id} chat={chat} state={state} room={room} />
       ) : (

@@ -1,15 +1,15 @@
 import { words, type Room, type State } from "chat-client";
 import { useState, type FormEvent } from "react";
 import { title, type Chat } from "../chat/chat";
+import { go } from "../chat/place";
 
 interface Props {
   chat: Chat;
   state: State;
-  chosen: string | undefined;
-  choose(roomId: string): void;
+  chosen: string;
 }
 
-export function Rooms({ chat, state, chosen, choose }: Props) {
+export function Rooms({ chat, state, chosen }: Props) {
   const [problem, setProblem] = useState<string>();
   const [found, setFound] = useState<Room[]>();
   const told = (work: Promise<void>): void => {
@@ -27,7 +27,7 @@ export function Rooms({ chat, state, chosen, choose }: Props) {
     event.preventDefault();
     const form = event.currentTarget;
     const fields = new FormData(form);
-    choose(await chat.createRoom(String(fields.get("name")), fields.get("private") ? "private" : "public"));
+    go(await chat.createRoom(String(fields.get("name")), fields.get("private") ? "private" : "public"));
     form.reset();
   }
 
@@ -39,7 +39,7 @@ export function Rooms({ chat, state, chosen, choose }: Props) {
   async function join(room: Room): Promise<void> {
     await chat.joinRoom(room.id);
     setFound(undefined);
-    choose(room.id);
+    go(room.id);
   }
 
   return (
@@ -53,7 +53,7 @@ export function Rooms({ chat, state, chosen, choose }: Props) {
       <ul>
         {state.rooms.map((room) => (
           <li key={room.id}>
-            <button aria-current={room.id === chosen} onClick={() => choose(room.id)}>
+            <button aria-current={room.id === chosen} onClick={() => go(room.id)}>
               {title(room)}
             </button>
             <Unread room={room} />
