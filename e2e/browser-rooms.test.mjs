@@ -139,3 +139,26 @@ test("the open room is in the address: over a reload, back and forward, and for 
   await opened(bob.page, "Second");
   await Promise.all([ada.context.close(), bob.context.close()]);
 });
+
+test("on a phone the list and the room take turns, and nothing is wider than the screen", async () => {
+  const { page, context } = await newcomer("tel");
+  const fits = async () =>
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "it is too wide");
+  await page.setViewportSize({ width: 400, height: 800 });
+  const list = page.getByRole("navigation", { name: "Rooms" });
+  await fits();
+  await page.screenshot({ path: `${artifacts}phone-list.png` });
+  const name = "M".repeat(80);
+  await create(page, name);
+  await say(page, "W".repeat(200));
+  await heard(page, "WWW");
+  await list.waitFor({ state: "hidden" });
+  await fits();
+  await page.screenshot({ path: `${artifacts}phone-room.png` });
+  await page.getByRole("link", { name: "All rooms" }).click();
+  await list.getByRole("button", { name }).waitFor();
+  await page.getByRole("main").waitFor({ state: "hidden" });
+  await fits();
+  await page.screenshot({ path: `${artifacts}phone-list-long.png` });
+  await context.close();
+});

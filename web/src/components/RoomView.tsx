@@ -59,6 +59,9 @@ export function RoomView({ chat, state, room }: Props) {
   return (
     <main className="room">
       <header>
+        <a className="back" href="#">
+          All rooms
+        </a>
         <h1>{title(room)}</h1>
         <span>
           {room.memberCount} {room.memberCount === 1 ? "member" : "members"}, {room.visibility}
