@@ -1,5 +1,5 @@
 // What this page asks for beyond what the client does by itself.
-import { ChatClient, type Page, type Room, type User } from "chat-client";
+import { ChatClient, type Member, type Page, type Room, type User } from "chat-client";
 
 export class Chat extends ChatClient {
   async createRoom(name: string, visibility: "public" | "private"): Promise<string> {
@@ -20,6 +20,11 @@ export class Chat extends ChatClient {
 
   async findPeople(query: string): Promise<User[]> {
     return (await this.ask<Page<User>>(`/api/users?query=${encodeURIComponent(query)}`)).items;
+  }
+
+  /** As many as come at once. */
+  async members(roomId: string): Promise<Member[]> {
+    return (await this.ask<Page<Member>>(`/api/rooms/${roomId}/members?limit=200`)).items;
   }
 
   async addMember(roomId: string, userId: string): Promise<void> {

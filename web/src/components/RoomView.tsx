@@ -2,6 +2,8 @@ import { words, type Room, type State } from "chat-client";
 import { useEffect, useRef, useState, type FormEvent, type KeyboardEvent } from "react";
 import { title, type Chat } from "../chat/chat";
 import { AddMember } from "./AddMember";
+import { Dot } from "./Dot";
+import { Members } from "./Members";
 import { Said, Waiting } from "./Messages";
 
 interface Props {
@@ -63,9 +65,13 @@ export function RoomView({ chat, state, room }: Props) {
           All rooms
         </a>
         <h1>{title(room)}</h1>
-        <span>
-          {room.memberCount} {room.memberCount === 1 ? "member" : "members"}, {room.visibility}
-        </span>
+        {room.peer ? (
+          <span>
+            @{room.peer.username} <Dot presence={state.presence[room.peer.id]} />
+          </span>
+        ) : (
+          <Members chat={chat} state={state} room={room} />
+        )}
         {room.kind === "room" && room.myRole !== "member" && <AddMember chat={chat} room={room} />}
       </header>
       <ol ref={list} aria-label="Messages" aria-live="polite" onScroll={scrolled}>

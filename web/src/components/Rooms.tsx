@@ -2,6 +2,7 @@ import { words, type Room, type State } from "chat-client";
 import { useState, type FormEvent } from "react";
 import { title, type Chat } from "../chat/chat";
 import { go } from "../chat/place";
+import { Dot } from "./Dot";
 
 interface Props {
   chat: Chat;
@@ -54,7 +55,7 @@ export function Rooms({ chat, state, chosen }: Props) {
         {state.rooms.map((room) => (
           <li key={room.id}>
             <button aria-current={room.id === chosen} onClick={() => go(room.id)}>
-              {title(room)}
+              {title(room)} {room.peer && <Dot presence={state.presence[room.peer.id]} />}
             </button>
             <Unread room={room} />
           </li>

@@ -107,7 +107,7 @@ test("who signs out has nothing left, and hears nothing any more", async () => {
   last().end(1006);
   client.send(ROOM, "unsent");
   await client.signOut();
-  const nothing = { rooms: [], logs: {}, outbox: [], typing: {}, stale: false };
+  const nothing = { rooms: [], logs: {}, outbox: [], typing: {}, presence: {}, stale: false };
   expect(client.snapshot()).toEqual({ phase: "signed-out", connection: "connecting", ...nothing });
   expect(await stage.environment.outbox.load("ada")).toEqual([]);
   wire.hear(said(4));

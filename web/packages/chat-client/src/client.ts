@@ -8,7 +8,7 @@ import { Account, AnotherUser } from "./session.ts";
 import { Timers } from "./timers.ts";
 import type { TypingState } from "./typing.ts";
 import { Visit } from "./visit.ts";
-import type { Draft } from "./wire.ts";
+import type { Draft, PresenceState } from "./wire.ts";
 
 export interface State {
   phase: "starting" | "signed-out" | "signed-in";
@@ -20,6 +20,7 @@ export interface State {
   /** What was written here and is not in its log yet, in order. */
   outbox: readonly Entry[];
   typing: TypingState;
+  presence: PresenceState;
   /** The server had no leader of its database when it was asked last: what was acknowledged last may be missing here. */
   stale: boolean;
   /** What went wrong, in words for people. */
@@ -28,7 +29,7 @@ export interface State {
 
 const EMPTY: State = {
   ...{ phase: "starting", connection: "connecting" },
-  ...{ rooms: [], logs: {}, outbox: [], typing: {}, stale: false },
+  ...{ rooms: [], logs: {}, outbox: [], typing: {}, presence: {}, stale: false },
 };
 
 const UNKEPT = "What you write will not outlive this page.";
@@ -116,9 +117,9 @@ export class ChatClient {
   private show(visit: Visit): void {
     if (visit !== this.visit) return;
     const { logs, outbox } = visit.core.state;
-    const { connection, typing, listing } = visit;
+    const { connection, typing, presence, listing } = visit;
     const shown = { connection, rooms: visit.look(), logs, outbox: outbox.entries, typing: typing.state };
-    this.set({ ...this.state, ...shown, stale: listing.stale });
+    this.set({ ...this.state, ...shown, presence, stale: listing.stale });
   }
 
   /** The session is over. What waits stays stored, for when the same user comes back. */

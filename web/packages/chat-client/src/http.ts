@@ -6,6 +6,7 @@ import { REQUEST_MS } from "./limits.ts";
 type Schemas = components["schemas"];
 export type Room = Schemas["Room"];
 export type User = Schemas["User"];
+export type Member = Schemas["Member"];
 export type Session = Schemas["Session"];
 export type EventPage = Schemas["EventPage"];
 export type Credentials = Schemas["RegisterBody"] & Schemas["LoginBody"];

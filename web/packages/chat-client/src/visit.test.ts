@@ -229,3 +229,14 @@ test("a list of which one page was stale is stale", async () => {
   await settled();
   expect(client.snapshot()).toMatchObject({ stale: true, rooms: [{ id: "one" }, { id: ROOM }] });
 });
+
+test("how people are is known as it was told last, and on a lost line of nobody", async () => {
+  const client = await stage.inRoom();
+  for (const [userId, status] of Object.entries({ you: "online", bob: "online" })) {
+    last().hear({ type: "presence", userId, status });
+  }
+  last().hear({ type: "presence", userId: "bob", status: "away" });
+  expect(client.snapshot().presence).toEqual({ you: "online", bob: "away" });
+  last().end(1006);
+  expect(client.snapshot().presence).toEqual({});
+});

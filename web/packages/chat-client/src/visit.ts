@@ -13,7 +13,7 @@ import type { Account } from "./session.ts";
 import { Socket } from "./socket.ts";
 import { Timers } from "./timers.ts";
 import { Typing } from "./typing.ts";
-import { isDurable, type Draft, type DurableEvent, type ServerFrame } from "./wire.ts";
+import { isDurable, type Draft, type DurableEvent, type PresenceState, type ServerFrame } from "./wire.ts";
 
 export interface Told {
   changed(): void;
@@ -29,6 +29,7 @@ export class Visit {
   readonly listing: Listing;
   readonly typing: Typing;
   connection: "connecting" | "open" | "lost" = "connecting";
+  presence: PresenceState = {};
   private readonly socket: Socket;
   private readonly timers: Timers;
   private stopped = false;
@@ -156,6 +157,7 @@ export class Visit {
     if (frame.type === "joined") frame.events.forEach((event) => this.rooms.event(event));
     if (frame.type === "read" && frame.userId === this.user.id) this.rooms.read(frame.roomId, frame.seq);
     this.typing.frame(frame);
+    if (frame.type === "presence") this.presence = { ...this.presence, [frame.userId]: frame.status };
     if (frame.type === "notice") this.listing.ask();
     this.run(this.core.frame(frame));
   }
@@ -165,6 +167,7 @@ export class Visit {
     this.core.lost();
     this.rooms.lost();
     this.typing.lost();
+    this.presence = {};
     this.told.changed();
   }
 

@@ -6,6 +6,9 @@ type Schemas = components["schemas"];
 export type Envelope = Schemas["Envelope"];
 export type Presence = Schemas["Presence"];
 
+/** How people are, by id; of whom nothing was heard on this line is not in it. */
+export type PresenceState = Readonly<Record<string, Presence>>;
+
 /** One place of a room's log. */
 export type DurableEvent = Schemas["Event"];
 export type EventOf<T extends DurableEvent["type"]> = Extract<DurableEvent, { type: T }>;
