@@ -25,7 +25,7 @@ test("who of a room's members is there is shown, as it changes", async () => {
   await ada.context.close();
 });
 
-test("a conversation between two goes by the other's name, and shows whether they are there", async () => {
+test("a conversation between two goes by the other's name, and shows whether they are there; it is sealed, and says so", async () => {
   const [ada, bob] = [await newcomer("ada"), await newcomer("bob")];
   const { as } = await program(ada.username);
   await as("POST", "/api/dms", { userId: (await program(bob.username)).id });
@@ -35,6 +35,8 @@ test("a conversation between two goes by the other's name, and shows whether the
     await button.click();
     await page.getByRole("heading", { name: other.username }).waitFor();
     await page.getByRole("main").getByRole("img", { name: "online" }).waitFor();
+    await page.getByText("cannot do yet").waitFor();
+    assert.equal(await page.getByRole("textbox", { name: "Message" }).count(), 0);
   }
   await ada.page.screenshot({ path: `${artifacts}direct.png` });
   await bob.context.close();

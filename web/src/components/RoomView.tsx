@@ -97,7 +97,11 @@ export function RoomView({ chat, state, room }: Props) {
       <p className="typing" role="status">
         {typists(state, room.id)}
       </p>
-      <Composer onSend={send} onTyping={(typing) => chat.typing(room.id, typing)} />
+      {room.encryption === "none" ? (
+        <Composer onSend={send} onTyping={(typing) => chat.typing(room.id, typing)} />
+      ) : (
+        <p className="unwritable">Messages here are sealed, which this page cannot do yet.</p>
+      )}
     </main>
   );
 }
