@@ -158,8 +158,9 @@ pub const APPENDS_AT_ONCE: usize = 2;
 /// Drafts that db-core commits together, and that wait for their turn; above it `unavailable`.
 pub const DRAFTS_PER_COMMIT: usize = 512;
 pub const DRAFTS_WAITING: usize = 20_000;
-/// Commits of drafts that run beside each other, each of rooms of its own.
-pub const COMMIT_LANES: usize = 4;
+/// One commit of drafts is under way, and another beside it for each that takes longer than this, up to so many.
+pub const COMMIT_PATIENCE: Duration = Duration::from_millis(50);
+pub const COMMITS_AT_ONCE: usize = 4;
 /// Sends of one room that wait in a gateway for their `append`.
 pub const SENDS_WAITING_PER_ROOM: usize = 10_000;
 /// Events that a gateway holds back in one room until what is missing came.

@@ -1,16 +1,13 @@
 //! Drafts of many calls and rooms share commits: what comes while one commit is under way is the next one's batch, so that
-//! nothing ever waits for a timer. A room always goes by the same lane, so that its drafts keep their order.
+//! nothing ever waits for a timer.
 
 mod batch;
-mod lane;
+mod commits;
 pub mod statement;
 
-use std::{
-    hash::{BuildHasher, RandomState},
-    sync::Arc,
-};
+use std::sync::Arc;
 
-use common::{RoomId, event::MessageEvent, limits};
+use common::{event::MessageEvent, limits};
 use db_api::{Refusal, types::Draft};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -44,7 +41,7 @@ impl Item {
     }
 }
 
-/// What a lane works with.
+/// What a commit takes.
 #[derive(Clone)]
 struct Tools {
     store: Store,
@@ -52,10 +49,7 @@ struct Tools {
     announcer: Announcer,
 }
 
-pub struct Committer {
-    lanes: Vec<mpsc::Sender<Vec<Item>>>,
-    hasher: RandomState,
-}
+pub struct Committer(mpsc::Sender<Vec<Item>>);
 
 impl Committer {
     /// Needs a Tokio runtime.
@@ -65,43 +59,24 @@ impl Committer {
             cache: cache.clone(),
             announcer: announcer.clone(),
         };
-        let lane = |_| {
-            let (sender, queue) = mpsc::channel(limits::DRAFTS_WAITING);
-            tokio::spawn(lane::run(tools.clone(), queue));
-            sender
-        };
-        Self {
-            lanes: (0..limits::COMMIT_LANES).map(lane).collect(),
-            hasher: RandomState::new(),
-        }
-    }
-
-    fn lane(&self, room: RoomId) -> &mpsc::Sender<Vec<Item>> {
-        &self.lanes[self.hasher.hash_one(room) as usize % self.lanes.len()]
+        let (sender, queue) = mpsc::channel(limits::DRAFTS_WAITING);
+        tokio::spawn(commits::run(tools, queue));
+        Self(sender)
     }
 
     /// What becomes of each draft, in the order given; those of one room are committed in that order. Past `until` nobody
     /// waits, and the outcome is open.
     pub async fn commit(&self, drafts: Vec<Draft>, until: Instant) -> Vec<Settled> {
-        let mut by_room: Vec<(RoomId, Vec<Item>)> = Vec::new();
-        let mut answers = Vec::with_capacity(drafts.len());
-        for draft in drafts {
-            let (answer, answered) = oneshot::channel();
-            answers.push(answered);
-            let room = draft.room_id;
-            let item = Item { draft, until, answer };
-            match by_room.iter_mut().find(|(known, _)| *known == room) {
-                Some((_, items)) => items.push(item),
-                None => by_room.push((room, vec![item])),
-            }
-        }
-        for (room, items) in by_room {
-            if let Err(refused) = self.lane(room).try_send(items) {
-                let too_many = || Settled::Refused(Refusal::unavailable("too many drafts wait"));
-                refused
-                    .into_inner()
-                    .into_iter()
-                    .for_each(|item| item.settle(too_many()));
+        let (items, answers): (Vec<_>, Vec<_>) = drafts
+            .into_iter()
+            .map(|draft| {
+                let (answer, answered) = oneshot::channel();
+                (Item { draft, until, answer }, answered)
+            })
+            .unzip();
+        if let Err(refused) = self.0.try_send(items) {
+            for item in refused.into_inner() {
+                item.settle(Settled::Refused(Refusal::unavailable("too many drafts wait")));
             }
         }
         let mut settled = Vec::with_capacity(answers.len());

@@ -156,6 +156,33 @@ async fn a_database_that_is_locked_up_is_unavailable_in_time_and_then_goes_on() 
     assert_eq!(log(&*db, &ada, here.id).await.len(), 2);
 }
 
+#[tokio::test]
+async fn a_room_that_is_locked_up_holds_up_no_other() {
+    let url = fresh_database().await;
+    let db = core_on(&url, Arc::new(MemoryBus::new())).await;
+    let ada = person(&*db, "ada").await;
+    let (stuck, free) = (room(&*db, &ada, &[]).await.id, room(&*db, &ada, &[]).await.id);
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    let mut lock = other.begin().await.unwrap();
+    let one = "select 1 from rooms where id = $1 for update";
+    sqlx::query(one).bind(stuck.0).execute(&mut *lock).await.unwrap();
+    let behind_the_lock = append(&*db, vec![draft(&ada, stuck, fresh_message())]);
+    let meanwhile = async {
+        let waits = "select exists (select 1 from pg_stat_activity \
+                     where datname = current_database() and wait_event_type = 'Lock')";
+        while !sqlx::query_scalar::<_, bool>(waits)
+            .fetch_one(&mut *lock)
+            .await
+            .unwrap()
+        {}
+        let outcomes = append(&*db, vec![draft(&ada, free, fresh_message())]).await;
+        assert!(matches!(outcomes[..], [Outcome::Appended(_)]), "{outcomes:?}");
+        lock.rollback().await.unwrap();
+    };
+    let (outcomes, ()) = tokio::join!(behind_the_lock, meanwhile);
+    assert!(matches!(outcomes[..], [Outcome::Appended(_)]), "{outcomes:?}");
+}
+
 /// One draft that the database can't take makes each be tried by itself. Behind one that is refused nothing of its sender
 /// is: should that answer be lost, it comes again, may then be let in, and would stand behind what was written after it.
 #[tokio::test]

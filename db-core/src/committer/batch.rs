@@ -8,10 +8,11 @@ use tokio::time::Instant;
 use super::{Item, Settled};
 
 /// Takes the next batch from what waits. Within one, a message is named once and no draft replies to another: what does
-/// waits for the next, and everything behind it to its room with it. What is too late is not begun.
-pub(super) fn next(waiting: &mut VecDeque<Item>, now: Instant) -> Vec<Item> {
+/// waits for the next, and everything behind it to its room with it, as does all to a room that is under way. What is too
+/// late is not begun.
+pub(super) fn next(waiting: &mut VecDeque<Item>, under_way: &HashSet<RoomId>, now: Instant) -> Vec<Item> {
     let mut named: HashSet<(RoomId, MessageId)> = HashSet::new();
-    let mut held_rooms: HashSet<RoomId> = HashSet::new();
+    let mut held_rooms = under_way.clone();
     let (mut batch, mut held) = (Vec::new(), VecDeque::new());
     while batch.len() < limits::DRAFTS_PER_COMMIT
         && let Some(item) = waiting.pop_front()
@@ -91,16 +92,34 @@ mod tests {
             ],
             now + Duration::from_secs(1),
         );
-        assert_eq!(names(&next(&mut queue, now)), [(1, 10), (2, 20), (3, 30)]);
-        assert_eq!(names(&next(&mut queue, now)), [(1, 11), (1, 12), (2, 20)]);
+        assert_eq!(
+            names(&next(&mut queue, &HashSet::new(), now)),
+            [(1, 10), (2, 20), (3, 30)]
+        );
+        assert_eq!(
+            names(&next(&mut queue, &HashSet::new(), now)),
+            [(1, 11), (1, 12), (2, 20)]
+        );
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn a_room_that_is_under_way_waits() {
+        let now = Instant::now();
+        let mut queue = waiting(
+            &[(1, 10, None), (2, 20, None), (1, 11, None)],
+            now + Duration::from_secs(1),
+        );
+        let under_way = HashSet::from([RoomId(Uuid::from_u128(1))]);
+        assert_eq!(names(&next(&mut queue, &under_way, now)), [(2, 20)]);
+        assert_eq!(names(&next(&mut queue, &HashSet::new(), now)), [(1, 10), (1, 11)]);
     }
 
     #[test]
     fn nothing_is_begun_too_late() {
         let now = Instant::now();
         let mut queue = waiting(&[(1, 10, None)], now);
-        assert!(next(&mut queue, now).is_empty() && queue.is_empty());
+        assert!(next(&mut queue, &HashSet::new(), now).is_empty() && queue.is_empty());
     }
 
     #[test]
@@ -110,7 +129,7 @@ mod tests {
             .map(|n| (1, n, None))
             .collect();
         let mut queue = waiting(&many, now + Duration::from_secs(1));
-        assert_eq!(next(&mut queue, now).len(), limits::DRAFTS_PER_COMMIT);
+        assert_eq!(next(&mut queue, &HashSet::new(), now).len(), limits::DRAFTS_PER_COMMIT);
         assert_eq!(queue.len(), 1);
     }
 }

@@ -1,10 +1,15 @@
-//! One lane: a commit at a time.
+//! Commits under way: one at a time, so that many drafts share it; another beside one that takes long, which may wait for
+//! somebody else's lock, so that other rooms don't wait behind it.
 
 use std::collections::{HashSet, VecDeque};
 
-use common::{RoomId, UserId};
+use common::{RoomId, UserId, limits};
 use db_api::{Refusal, types::Draft};
-use tokio::{sync::mpsc, time::Instant};
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
 
 use super::{
     Item, Settled, Tools, batch,
@@ -15,20 +20,38 @@ use crate::{cache::Entry, store::refuse};
 /// Runs until nobody can send any more.
 pub(super) async fn run(tools: Tools, mut queue: mpsc::Receiver<Vec<Item>>) {
     let mut waiting = VecDeque::new();
+    // A room is in one commit at a time, so that its drafts keep their order.
+    let mut rooms_under_way = HashSet::new();
+    let mut under_way = FuturesUnordered::new();
+    let mut patient_until = Instant::now();
     loop {
-        if waiting.is_empty() {
-            match queue.recv().await {
-                Some(items) => waiting.extend(items),
-                None => return,
-            }
-        }
-        while let Ok(items) = queue.try_recv() {
+        while waiting.len() < limits::DRAFTS_WAITING
+            && let Ok(items) = queue.try_recv()
+        {
             waiting.extend(items);
         }
-        let batch = batch::next(&mut waiting, Instant::now());
-        if !batch.is_empty() {
-            let open = tools.commit(batch).await;
-            fail_behind(&mut waiting, &open);
+        let now = Instant::now();
+        let is_patient = !under_way.is_empty() && now < patient_until;
+        let may_begin = !is_patient && under_way.len() < limits::COMMITS_AT_ONCE;
+        if may_begin {
+            let batch = batch::next(&mut waiting, &rooms_under_way, now);
+            if !batch.is_empty() {
+                let rooms: HashSet<RoomId> = batch.iter().map(|item| item.draft.room_id).collect();
+                rooms_under_way.extend(&rooms);
+                let tools = &tools;
+                under_way.push(async move { (rooms, tools.commit(batch).await) });
+                patient_until = now + limits::COMMIT_PATIENCE;
+                continue;
+            }
+        }
+        tokio::select! {
+            Some((rooms, open)) = under_way.next() => {
+                rooms_under_way.retain(|room| !rooms.contains(room));
+                fail_behind(&mut waiting, &open);
+            }
+            Some(items) = queue.recv(), if may_begin && waiting.len() < limits::DRAFTS_WAITING => waiting.extend(items),
+            () = sleep_until(patient_until), if is_patient => {}
+            else => return,
         }
     }
 }
