@@ -43,18 +43,22 @@ pub struct Outbox {
 
 impl Outbox {
     pub fn answer(&self, frame: &ServerFrame) {
-        let count = match frame {
-            ServerFrame::Joined { .. } => Count::CatchUp,
-            _ => Count::Bounded,
-        };
         // Frames are plain structs: they always serialise.
         let text: Utf8Bytes = serde_json::to_string(frame).unwrap_or_default().into();
         let mut queue = self.queue.lock();
-        queue.push(text, count);
         match frame {
-            ServerFrame::Joined { room_id, .. } => queue.hears(*room_id),
-            ServerFrame::Left { room_id, .. } => queue.hears_no_more(*room_id),
-            _ => {}
+            ServerFrame::Joined { room_id, .. } => {
+                queue.push(text, Count::CatchUp);
+                queue.hears(*room_id);
+            }
+            ServerFrame::Left { room_id, .. } => {
+                queue.push(text, Count::Bounded);
+                queue.hears_no_more(*room_id);
+            }
+            _ => {
+                drop(queue);
+                return self.tell(&text);
+            }
         }
         drop(queue);
         self.reader.wake();

@@ -72,8 +72,8 @@ impl Pipe {
         let Some(frame) = framed(text, &mut place).filter(|_| !state.is_amid && state.rest.is_empty()) else {
             return Sent::Nothing;
         };
-        // What is wrong with the stream, its task will hear.
-        let Ok(taken @ 1..) = self.stream.try_write(frame) else {
+        // Past the runtime, which would look up first whether the stream was ready. What is wrong with it, its task will hear.
+        let Ok(taken @ 1..) = socket2::SockRef::from(&self.stream).send(frame) else {
             return Sent::Nothing;
         };
         self.sent.inc();
