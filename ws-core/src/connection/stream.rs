@@ -71,7 +71,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Stream<IO> {
             .max_frame_size(Some(frame_bytes))
             .max_message_size(Some(frame_bytes));
         let io = Counted { io, written: 0 };
-        let ws = WebSocketStream::from_partially_read(io, read.into(), Role::Server, Some(config)).await;
+        // A copy: it may be a small part of a large buffer, which an idle socket would keep.
+        let ws = WebSocketStream::from_partially_read(io, read.to_vec(), Role::Server, Some(config)).await;
         Self {
             ws,
             outbox,
