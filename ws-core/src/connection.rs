@@ -68,10 +68,10 @@ impl Connection {
 
     /// As [`Connection::run`]; an event is then written by who has it, where nothing waits before it. `read` is what was
     /// read along with the handshake.
-    pub async fn run_over_tcp(self, stream: TcpStream, read: Bytes) {
+    pub fn run_over_tcp(self, stream: TcpStream, read: Bytes) -> impl Future<Output = ()> {
         let pipe = Pipe::new(stream, self.gateway.figures.sent.clone());
         self.outbox.write_by(pipe.clone());
-        self.speak(Shared(pipe), read).await;
+        self.speak(Shared(pipe), read)
     }
 
     async fn speak<IO: AsyncRead + AsyncWrite + Unpin>(self, io: IO, read: Bytes) {
@@ -111,7 +111,8 @@ impl Connection {
         if ending == Ending::Close(CloseCode::TooSlow) {
             self.gateway.figures.backpressure.inc();
         }
-        ending.of(stream).await;
+        // Boxed, as the end would else take room in every idle socket's task.
+        Box::pin(ending.of(stream)).await;
         let code = ending.code().map(CloseCode::number);
         tracing::info!(ws_id = %self.ws, user_id = %self.actor.user_id, code, "a socket closed");
         self.end().await;
@@ -169,3 +170,20 @@ impl Running<'_> {
 
 /// How long a client may take for the closing handshake.
 const CLOSING: Duration = limits::CLOSE_DEADLINE;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of [`Connection::run_over_tcp`]'s task, which most sockets keep for hours without a word.
+    const TASK_BYTES: usize = 1_536;
+
+    fn bytes_of<F: Future>(_: impl FnOnce(Connection, TcpStream, Bytes) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn an_idle_socket_is_small() {
+        assert!(bytes_of(Connection::run_over_tcp) <= TASK_BYTES);
+    }
+}

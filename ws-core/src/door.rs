@@ -41,9 +41,9 @@ async fn upgrade(State(gateway): State<Arc<Gateway>>, request: Request) -> Resul
     tokio::spawn(async move {
         match upgraded.await.map(Upgraded::downcast::<Accepted>) {
             Ok(Ok(parts)) => {
-                connection
-                    .run_over_tcp(parts.io.into_inner().into_inner(), parts.read_buf)
-                    .await
+                let stream = parts.io.into_inner().into_inner();
+                // A task of its own, without the room that this one took for the upgrade.
+                tokio::spawn(connection.run_over_tcp(stream, parts.read_buf));
             }
             Ok(Err(_)) => {
                 tracing::error!("a socket came by another server than this service's");

@@ -46,7 +46,8 @@ impl Running<'_> {
                 Action::Read(read) => self.markers.add(self.socket.actor(), read.room_id, read.seq),
                 Action::Presence(status) => self.be(status),
                 Action::Verify { reference, token } => {
-                    let verified = gateway.verifier.verify(&token).await;
+                    // Boxed, as what a socket seldom does would else take room in every idle one's task.
+                    let verified = Box::pin(gateway.verifier.verify(&token)).await;
                     queue.extend(self.socket.verified(reference, verified));
                 }
                 Action::Ping => connection.outbox.ping(),

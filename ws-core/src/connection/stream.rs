@@ -31,7 +31,7 @@ use super::CLOSING;
 use crate::outbox::{Outbox, Outgoing};
 
 /// Bytes that are read at once. An idle socket keeps this buffer, so it is small: a frame is a few hundred bytes.
-const READ_BYTES: usize = 1024;
+const READ_BYTES: usize = 512;
 /// Bytes of frames that are put together for one write.
 const WRITE_BYTES: usize = 32 * 1024;
 
