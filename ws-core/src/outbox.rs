@@ -43,8 +43,7 @@ pub struct Outbox {
 
 impl Outbox {
     pub fn answer(&self, frame: &ServerFrame) {
-        // Frames are plain structs: they always serialise.
-        let text: Utf8Bytes = serde_json::to_string(frame).unwrap_or_default().into();
+        let text = Encoded::of_frame(frame).0;
         let mut queue = self.queue.lock();
         match frame {
             ServerFrame::Joined { room_id, .. } => {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use common::{Seq, event::Event, frame::ServerFrame, limits};
 use db_api::types::OpenedRoom;
+use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -16,13 +17,19 @@ pub struct Encoded(pub Utf8Bytes);
 
 impl Encoded {
     pub fn of(event: &Event) -> Self {
-        // Events are plain structs: they always serialise.
-        Self(serde_json::to_string(event).unwrap_or_default().into())
+        Self::exactly(event)
     }
 
     pub fn of_frame(frame: &ServerFrame) -> Self {
-        // So are frames.
-        Self(serde_json::to_string(frame).unwrap_or_default().into())
+        Self::exactly(frame)
+    }
+
+    /// Without the room that its making took beyond it: it may wait for a slow reader, and its bytes are what is counted.
+    fn exactly(frame: &impl Serialize) -> Self {
+        // Events and frames are plain structs: they always serialise.
+        let mut text = serde_json::to_string(frame).unwrap_or_default();
+        text.shrink_to_fit();
+        Self(text.into())
     }
 }
 
