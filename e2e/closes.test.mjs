@@ -32,8 +32,11 @@ test("the right to read can be lost in place", async () => {
   const { ada, id, a, b } = await here();
   const blind = await mint(ada, { scopes: [] });
   assert.equal((await a.ask({ type: "auth", accessToken: blind })).type, "authenticated");
+  assert.deepEqual(await a.frame((frame) => frame.type === "left"), { type: "left", roomId: id });
+  await b.say(id, "not for everybody");
   assert.equal((await a.join(id)).code, "forbidden");
   assert.equal((await a.say(id, "x")).code, "forbidden");
+  assert.equal(a.frames.filter((frame) => frame.type === "message").length, 0);
   await Promise.all([a.close(), b.close()]);
 });
 

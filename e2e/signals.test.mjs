@@ -45,6 +45,29 @@ test("typing of who has not joined, or is a stranger, reaches nobody; a flood is
   await Promise.all([a, b, eve, outside].map((socket) => socket.close()));
 });
 
+test("typing in a direct conversation reaches nobody while either blocks the other", async () => {
+  const [ada, bob] = [await person("ada"), await person("bob")];
+  const { id } = (await ada.as("POST", "/api/dms", { userId: bob.id })).json;
+  const [a, b] = [await Socket.open(ada, at.ws[0]), await Socket.open(bob, at.ws.at(-1))];
+  for (const socket of [a, b]) await socket.join(id);
+  const type = (value) => [a, b].forEach((socket) => socket.send({ type: "typing", roomId: id, typing: value }));
+  type(true);
+  await Promise.all([a.frame(typing(bob, true)), b.frame(typing(ada, true))]);
+  type(false);
+  await Promise.all([a.frame(typing(bob, false)), b.frame(typing(ada, false))]);
+  assert.equal((await bob.as("PUT", `/api/me/blocks/${ada.id}`)).status, 204);
+  for (const socket of [a, b]) socket.frames.length = 0;
+  type(true);
+  await quiet(1_500);
+  type(false);
+  await quiet(1_000);
+  for (const socket of [a, b]) assert.equal(count(socket, (frame) => frame.type === "typing"), 0);
+  assert.equal((await bob.as("DELETE", `/api/me/blocks/${ada.id}`)).status, 204);
+  type(true);
+  await Promise.all([a.frame(typing(bob, true)), b.frame(typing(ada, true))]);
+  await Promise.all([a, b].map((socket) => socket.close()));
+});
+
 test("presence: who joins is shown, sees who is there; away is all sockets; offline once all are gone", async () => {
   const { ada, bob, id, a, b } = await here();
   await Promise.all([a.frame(presence(bob, "online")), b.frame(presence(ada, "online"))]);

@@ -9,7 +9,7 @@ use common::{
 };
 use db_api::{
     Answer, Call, Refusal, Reply,
-    types::{GetUser, Nothing, Paging},
+    types::{Allowed, GetUser, InRoomUser, Nothing, Paging},
 };
 use sqlx::{PgConnection, Postgres, Transaction};
 use uuid::Uuid;
@@ -79,6 +79,16 @@ impl Core {
             .await?;
         Ok(Answer::written(Nothing {}, self.seen().await))
     }
+
+    pub(crate) async fn do_may_type(&self, call: Call, request: InRoomUser) -> Result<Allowed, Refusal> {
+        let (room, user, pool) = (request.room_id, request.user_id, self.store.pool());
+        let blocked = async {
+            let mut connection = pool.acquire().await.map_err(refuse)?;
+            dm_is_blocked(&mut connection, room, user).await
+        };
+        let allowed = !self.store.read(&call, blocked).await?;
+        Ok(Allowed { allowed })
+    }
 }
 
 async fn block(tx: &mut Transaction<'_, Postgres>, user: UserId, blocked: UserId) -> Result<(), Refusal> {
@@ -121,8 +131,8 @@ pub async fn unblocked(connection: &mut PgConnection, by: UserId, users: &[Uuid]
     Ok(())
 }
 
-/// Whether the room is a direct conversation of which either blocks the other, for a member of it. The room was locked in
-/// an earlier statement.
+/// Whether the room is a direct conversation of which either blocks the other, for a member of it. Before a write the
+/// room was locked in an earlier statement.
 pub async fn dm_is_blocked(connection: &mut PgConnection, room: RoomId, user: UserId) -> Result<bool, Refusal> {
     sqlx::query_scalar("select dm_is_blocked($1, $2)")
         .bind(room.0)

@@ -24,6 +24,7 @@ struct HeadRow {
     log_id: Uuid,
     visibility: String,
     member_count: i32,
+    is_direct: bool,
     is_member: bool,
 }
 
@@ -39,7 +40,8 @@ impl Core {
         let ids: Vec<Uuid> = request.rooms.iter().map(|room| room.room_id.0).collect();
         let opened = async {
             let rows = sqlx::query_as::<_, HeadRow>(
-                "select r.id, r.head_seq, r.version, r.rules, r.log_id, r.visibility, r.member_count, m.user_id is not null is_member \
+                "select r.id, r.head_seq, r.version, r.rules, r.log_id, r.visibility, r.member_count, r.kind = 'dm' is_direct, \
+                 m.user_id is not null is_member \
                  from rooms r left join members m on m.room_id = r.id and m.user_id = $1 \
                  where r.id = any($2) and r.deleted_at is null",
             )
@@ -81,6 +83,7 @@ impl Core {
             head_seq,
             log_id,
             member_count: row.member_count as u32,
+            is_direct: row.is_direct,
             events,
             truncated,
         })

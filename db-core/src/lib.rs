@@ -338,6 +338,10 @@ impl DbApi for Core {
         self.do_heads(call, request).await.map(Answer::read)
     }
 
+    async fn may_type(&self, call: Call, request: InRoomUser) -> Reply<Allowed> {
+        self.do_may_type(call, request).await.map(Answer::read)
+    }
+
     async fn health(&self, call: Call, _: Nothing) -> Reply<Health> {
         self.do_health(call).await.map(Answer::read)
     }

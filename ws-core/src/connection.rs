@@ -100,8 +100,10 @@ impl Connection {
             started,
         };
         running.be(Presence::Online);
-        running.act(vec![welcome]).await;
-        let ending = running.converse(&mut stream).await;
+        let ending = match running.act(vec![welcome]).await {
+            Ok(()) => running.converse(&mut stream).await,
+            Err(code) => Ending::Close(code),
+        };
         let rooms = std::mem::take(&mut running.rooms);
         running.joins.stop();
         running.markers.stop();
@@ -143,7 +145,10 @@ impl Running<'_> {
             for room in self.connection.outbox.take_ended() {
                 self.socket.room_ended(room);
             }
+            let reason = self.connection.outbox.reason();
             let actions = match turn {
+                // What is written after the end is not done.
+                Turn::Read(Ok(Message::Text(_) | Message::Binary(_))) if reason.is_some() => Vec::new(),
                 Turn::Read(Ok(Message::Text(text))) => {
                     self.connection.gateway.figures.received.inc();
                     self.socket.text(&text, self.now())
@@ -158,10 +163,10 @@ impl Running<'_> {
                 Turn::Gone => return Ending::Gone,
                 Turn::Read(Err(error)) => return Ending::after(&error),
                 Turn::Close(code) => return Ending::Close(code),
-                Turn::Stalled(Stalled) => return Ending::Close(CloseCode::TooSlow),
+                Turn::Stalled(Stalled) => return Ending::Close(reason.unwrap_or(CloseCode::TooSlow)),
                 Turn::Wake => self.socket.tick(self.now()),
             };
-            if let Some(code) = self.act(actions).await {
+            if let Err(code) = self.act(actions).await {
                 return Ending::Close(code);
             }
         }

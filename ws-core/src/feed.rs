@@ -96,6 +96,7 @@ pub struct Feed<L> {
     fences: BySocket<Fence>,
     typing: Typing,
     members_now: MemberCount,
+    is_direct: bool,
 }
 
 impl<L: Listener> Feed<L> {
@@ -114,12 +115,21 @@ impl<L: Listener> Feed<L> {
             fences: BySocket::default(),
             typing: Typing::default(),
             members_now: MemberCount::default(),
+            is_direct: false,
         }
     }
 
     /// Nobody listens, joins or waits for an answer here.
     pub fn is_idle(&self) -> bool {
         !self.has_listeners() && self.pending.is_empty() && !self.in_flight && self.fences.is_empty()
+    }
+
+    /// Whether the socket hears the room, wants to, or has sent what is not done.
+    pub fn knows(&self, ws: WsId) -> bool {
+        self.members.contains_key(&ws)
+            || self.joining.contains_key(&ws)
+            || self.fences.contains_key(&ws)
+            || self.pending.iter().any(|pending| pending.ws == ws)
     }
 
     pub fn has_listeners(&self) -> bool {

@@ -103,7 +103,7 @@ impl Gateway {
     /// What has no place in the log, on its way out and in.
     async fn signal(self: Arc<Self>) {
         tokio::join!(
-            self.typists.run(),
+            self.typists.run(&self.rooms),
             self.reads.run(&self.rooms),
             self.attendance.run(&self.rooms)
         );

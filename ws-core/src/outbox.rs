@@ -98,6 +98,13 @@ impl Outbox {
         self.reader.wake();
     }
 
+    /// Closes the socket after these last words, before what waits.
+    pub fn end(&self, last: &ServerFrame, code: CloseCode) {
+        self.queue.lock().end(Encoded::of_frame(last).0, code);
+        self.reader.wake();
+        self.maker.wake();
+    }
+
     /// A ping goes before the frames that wait.
     pub fn ping(&self) {
         self.queue.lock().ping = true;
@@ -126,6 +133,11 @@ impl Outbox {
         queue.close.filter(|_| queue.is_empty())
     }
 
+    /// Why the socket is to be closed, also while something waits to be written before.
+    pub fn reason(&self) -> Option<CloseCode> {
+        self.queue.lock().close
+    }
+
     pub fn take_ended(&self) -> Vec<RoomId> {
         std::mem::take(&mut self.queue.lock().ended)
     }
@@ -135,18 +147,18 @@ impl Outbox {
         self.reader.register(waker);
     }
 
-    /// Waits until little enough is queued for another catch-up frame.
-    pub async fn room_for_catch_up(&self) {
+    /// Waits until little enough is queued for another catch-up frame; says whether one is still wanted.
+    pub async fn room_for_catch_up(&self) -> bool {
         std::future::poll_fn(|cx: &mut Context<'_>| {
             self.maker.register(cx.waker());
             let queue = self.queue.lock();
-            if queue.bytes() < CATCH_UP_BYTES || queue.close.is_some() {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
+            match queue.close {
+                Some(_) => Poll::Ready(false),
+                None if queue.bytes() < CATCH_UP_BYTES => Poll::Ready(true),
+                None => Poll::Pending,
             }
         })
-        .await;
+        .await
     }
 }
 

@@ -135,6 +135,12 @@ impl Rooms {
         }
     }
 
+    /// Whether something of the socket is left in the room.
+    pub fn know(&self, room: RoomId, ws: WsId) -> bool {
+        let knows = |cell: Arc<Cell>| cell.state.lock().feed.knows(ws);
+        self.existing(room).is_some_and(knows)
+    }
+
     /// An event from the bus.
     pub fn announced(self: &Arc<Self>, room: RoomId, event: Event) {
         if let Some(cell) = self.existing(room) {

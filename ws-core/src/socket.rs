@@ -13,7 +13,7 @@ use common::{
     frame::{ClientFrame, CloseCode, Read, Rejected, Send, ServerFrame, SocketLimits},
     limits,
     room::Presence,
-    token::Actor,
+    token::{Actor, Scope},
 };
 
 use requests::{error, reply};
@@ -168,9 +168,8 @@ impl Socket {
         self.unanswered_pings = 0;
     }
 
-    /// The client's session has ended.
-    pub fn revoked(&mut self) -> Vec<Action> {
-        self.close(CloseCode::TokenEnded)
+    pub fn asked_for(&self, room: RoomId) -> bool {
+        self.rooms.contains(&room)
     }
 
     /// The room is over for this socket: it left, was removed, or may not hear it.
@@ -213,7 +212,12 @@ impl Socket {
             Ok(actor) => {
                 let expires_at = actor.expires_at;
                 self.actor = actor;
-                vec![reply(ServerFrame::Authenticated { reference, expires_at })]
+                let mut actions = vec![reply(ServerFrame::Authenticated { reference, expires_at })];
+                if self.actor.needs(Scope::Read).is_err() {
+                    let left = |room| Action::Leave { reference: None, room };
+                    actions.extend(self.rooms.drain().map(left));
+                }
+                actions
             }
         }
     }

@@ -63,6 +63,12 @@ impl<K: Copy + Eq + Hash, V: Clone + PartialEq> Throttle<K, V> {
         }
     }
 
+    /// What was offered last, as long as it is remembered: while it waits, and for an interval after it was said.
+    pub fn newest(&self, key: &K) -> Option<V> {
+        let said = self.said.get(key)?;
+        Some(said.waiting.as_ref().unwrap_or(&said.last).clone())
+    }
+
     /// What has waited long enough.
     pub fn due(&mut self, now: Instant) -> Vec<(K, V)> {
         let mut due = Vec::new();
@@ -113,6 +119,11 @@ impl<K: Copy + Eq + Hash, V: Clone + PartialEq> Paced<K, V> {
     /// See [`Throttle::known`].
     pub fn known(&self, key: &K, value: V) {
         self.throttle.lock().known(key, value);
+    }
+
+    /// See [`Throttle::newest`].
+    pub fn newest(&self, key: &K) -> Option<V> {
+        self.throttle.lock().newest(key)
     }
 
     /// Says what had to wait, for ever.

@@ -1,13 +1,13 @@
 //! Who types on this gateway: what its sockets say goes to all gateways, not too often, and is taken back when the socket
 //! that said it goes. Everything else is each gateway's own count ([`crate::feed`]).
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use bus::{Announcement, Publisher, Topic, announcement::Signal};
 use common::{RoomId, UserId, WsId, limits};
 use parking_lot::Mutex;
 
-use crate::throttle::Paced;
+use crate::{rooms::Rooms, throttle::Paced};
 
 pub struct Typists {
     publisher: Publisher,
@@ -26,10 +26,10 @@ impl Typists {
     }
 
     /// A socket says that it types.
-    pub fn types(&self, room: RoomId, user: UserId, ws: WsId) {
+    pub fn types(self: &Arc<Self>, rooms: &Arc<Rooms>, room: RoomId, user: UserId, ws: WsId) {
         self.by.lock().insert((room, ws), user);
         if self.said.offer((room, user), true).is_some() {
-            self.publish(room, user, true);
+            self.say(rooms, room, user, true);
         }
     }
 
@@ -51,6 +51,20 @@ impl Typists {
         }
     }
 
+    fn say(self: &Arc<Self>, rooms: &Arc<Rooms>, room: RoomId, user: UserId, typing: bool) {
+        if !(typing && rooms.is_direct(room)) {
+            return self.publish(room, user, typing);
+        }
+        let (typists, rooms) = (self.clone(), rooms.clone());
+        tokio::spawn(async move {
+            let may_type = rooms.may_type(room, user).await;
+            // By now it may be over.
+            if may_type && typists.said.newest(&(room, user)) == Some(true) {
+                typists.publish(room, user, true);
+            }
+        });
+    }
+
     fn publish(&self, room_id: RoomId, user_id: UserId, typing: bool) {
         let signal = Signal::Typing {
             room_id,
@@ -61,9 +75,9 @@ impl Typists {
     }
 
     /// Says what had to wait, for ever.
-    pub async fn run(&self) {
+    pub async fn run(self: &Arc<Self>, rooms: &Arc<Rooms>) {
         self.said
-            .run(|(room, user), typing| self.publish(room, user, typing))
+            .run(|(room, user), typing| self.say(rooms, room, user, typing))
             .await;
     }
 }

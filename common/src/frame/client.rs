@@ -109,7 +109,7 @@ pub struct SetPresence {
 }
 
 /// A fresh access token in place, of the same user and session: another one's closes 4403. A bad one is an `error` and changes
-/// nothing.
+/// nothing. One without `chat:read` ends the rooms that were joined, each with `left`.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "camelCase")]

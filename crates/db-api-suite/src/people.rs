@@ -27,6 +27,14 @@ async fn blocked(db: &dyn DbApi, by: &Actor) -> Page<User> {
     db.blocks(of(by), Paging { cursor, limit }).await.unwrap().value
 }
 
+async fn may_type(db: &dyn DbApi, who: &Actor, room_id: common::RoomId) -> bool {
+    let user_id = who.user_id;
+    let answer = db
+        .may_type(db_api::Call::anonymous(), InRoomUser { room_id, user_id })
+        .await;
+    answer.unwrap().value.allowed
+}
+
 pub async fn two_people_have_one_room(db: Arc<dyn DbApi>) {
     let (ada, bob) = (person(&*db, "ada").await, person(&*db, "bob").await);
     let mut opened = JoinSet::new();
@@ -174,11 +182,16 @@ pub async fn a_block_keeps_the_other_away(db: Arc<dyn DbApi>) {
     for refused in refusals {
         assert!(matches!(refused, Err(Refusal::Forbidden { .. })), "{refused:?}");
     }
-    assert!(dm(&*db, &ada, &bob).await.unwrap().created, "who blocks may");
+    let between = dm(&*db, &ada, &bob).await.unwrap();
+    assert!(between.created, "who blocks may");
     assert!(matches!(dm(&*db, &bob, &ada).await, Err(Refusal::Forbidden { .. })));
+    let here = room(&*db, &ada, &[&bob]).await.id;
+    assert!(!may_type(&*db, &ada, between.object.id).await && !may_type(&*db, &bob, between.object.id).await);
+    assert!(may_type(&*db, &bob, here).await, "among others");
     for _ in 0..2 {
         db.unblock(of(&ada), user(&bob)).await.unwrap();
     }
+    assert!(may_type(&*db, &ada, between.object.id).await && may_type(&*db, &bob, between.object.id).await);
     assert!(!dm(&*db, &bob, &ada).await.unwrap().created);
     assert!(db.add_member(of(&bob), add()).await.unwrap().value.created);
     let oneself = db.block(of(&ada), user(&ada)).await;

@@ -81,6 +81,8 @@ macro_rules! with_operations {
 
             open_rooms [WsCore]: OpenRooms => Openings;
             heads [WsCore]: Heads => HeadList;
+            /// Whether others may hear that a member types: in a direct conversation not while either blocks the other.
+            may_type [WsCore]: InRoomUser => Allowed;
             health [EdgeAuth, ApiFunctions, WsCore]: Nothing => Health;
 
             /// Publishes a device of the actor. Refused: `Conflict` for another key under its id, or one device too many.

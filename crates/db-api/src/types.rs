@@ -377,6 +377,9 @@ pub struct OpenedRoom {
     pub head_seq: Seq,
     pub log_id: LogId,
     pub member_count: u32,
+    /// A conversation of two.
+    #[serde(default)]
+    pub is_direct: bool,
     /// Those after `after_seq` up to `head_seq`; when `truncated`, the newest that fit, or none.
     pub events: Vec<Event>,
     pub truncated: bool,
@@ -393,6 +396,12 @@ pub enum Opening {
 #[serde(rename_all = "camelCase")]
 pub struct Openings {
     pub rooms: Vec<Opening>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Allowed {
+    pub allowed: bool,
 }
 
 /// Asked without an actor, by a gateway for all of its members.

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use common::{
+    RoomId,
     frame::{CloseCode, ServerFrame},
+    limits,
     room::Presence,
 };
 use db_api::types::Draft;
@@ -12,8 +14,11 @@ use super::Running;
 use crate::{feed::Send, socket::Action};
 
 impl Running<'_> {
-    /// Does what the socket decided; with a code when it has to end.
-    pub(super) async fn act(&mut self, actions: Vec<Action>) -> Option<CloseCode> {
+    /// Does what the socket decided.
+    ///
+    /// # Errors
+    /// The code with which it has to end.
+    pub(super) async fn act(&mut self, actions: Vec<Action>) -> Result<(), CloseCode> {
         let mut queue: VecDeque<Action> = actions.into();
         while let Some(action) = queue.pop_front() {
             let connection = self.connection;
@@ -22,10 +27,10 @@ impl Running<'_> {
                 Action::Reply(reply) => connection.outbox.answer(&reply.0),
                 Action::Join { reference, rooms } => {
                     for room in &rooms {
-                        self.rooms.insert(room.room_id);
+                        self.concerns(room.room_id)?;
                         gateway.rooms.joins_anew(ws, room.room_id);
                     }
-                    self.joins.add(self.socket.actor(), reference, rooms);
+                    self.joins.add(self.socket.actor(), reference, rooms)?;
                 }
                 Action::Leave { reference, room } => {
                     self.joins.cancel(room);
@@ -35,11 +40,12 @@ impl Running<'_> {
                         room_id: room,
                     });
                 }
-                Action::Send { reference, send } => self.send(reference, *send),
+                Action::Send { reference, send } => self.send(reference, *send)?,
                 Action::Typing { room } => {
                     // What was asked for may not be joined yet, or no longer.
                     if gateway.rooms.has_joined(room, ws) {
-                        gateway.typists.types(room, connection.actor.user_id, ws);
+                        let user = connection.actor.user_id;
+                        gateway.typists.types(&gateway.rooms, room, user, ws);
                     }
                 }
                 Action::Silent { room } => gateway.typists.silenced(room, ws),
@@ -51,10 +57,24 @@ impl Running<'_> {
                     queue.extend(self.socket.verified(reference, verified));
                 }
                 Action::Ping => connection.outbox.ping(),
-                Action::Close(code) => return Some(code),
+                Action::Close(code) => return Err(code),
             }
         }
-        None
+        Ok(())
+    }
+
+    /// Notes a room that is going to know of this socket.
+    fn concerns(&mut self, room: RoomId) -> Result<(), CloseCode> {
+        if self.rooms.len() >= limits::ROOMS_CONCERNED && !self.rooms.contains(&room) {
+            let (rooms, socket, ws) = (&self.connection.gateway.rooms, &self.socket, self.connection.ws);
+            self.rooms
+                .retain(|room| socket.asked_for(*room) || rooms.know(*room, ws));
+            if self.rooms.len() >= limits::ROOMS_CONCERNED {
+                return Err(CloseCode::TooManyFrames);
+            }
+        }
+        self.rooms.insert(room);
+        Ok(())
     }
 
     /// Says how the user is by this socket.
@@ -64,7 +84,7 @@ impl Running<'_> {
         attendance.set(connection.actor.user_id, connection.ws, status);
     }
 
-    fn send(&mut self, reference: Option<String>, send: common::frame::Send) {
+    fn send(&mut self, reference: Option<String>, send: common::frame::Send) -> Result<(), CloseCode> {
         let (room, ws) = (send.room_id, self.connection.ws);
         let draft = Draft {
             actor: self.socket.actor().clone(),
@@ -76,7 +96,7 @@ impl Running<'_> {
             ws_id: Some(ws),
             traceparent: send.traceparent.filter(|text| http_contract::headers::is_sampled(text)),
         };
-        self.rooms.insert(room);
+        self.concerns(room)?;
         self.connection.gateway.rooms.send(
             room,
             Send {
@@ -86,5 +106,6 @@ impl Running<'_> {
                 draft,
             },
         );
+        Ok(())
     }
 }

@@ -3,7 +3,12 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use common::{RoomId, WsId, frame::JoinRoom, token::Actor};
+use common::{
+    RoomId, WsId,
+    frame::{CloseCode, JoinRoom},
+    limits,
+    token::Actor,
+};
 use parking_lot::Mutex;
 
 use crate::{outbox::Outbox, rooms::Rooms};
@@ -38,8 +43,20 @@ impl Joins {
         })
     }
 
-    pub fn add(self: &Arc<Self>, actor: &Actor, reference: Option<String>, rooms: Vec<JoinRoom>) {
+    /// Opens them at their turn.
+    ///
+    /// # Errors
+    /// The code to close with when more than [`limits::JOINS_WAITING`] would wait.
+    pub fn add(
+        self: &Arc<Self>,
+        actor: &Actor,
+        reference: Option<String>,
+        rooms: Vec<JoinRoom>,
+    ) -> Result<(), CloseCode> {
         let mut state = self.state.lock();
+        if state.queue.len() + rooms.len() > limits::JOINS_WAITING {
+            return Err(CloseCode::TooManyFrames);
+        }
         let wanted = |room| Wanted {
             actor: actor.clone(),
             reference: reference.clone(),
@@ -49,6 +66,7 @@ impl Joins {
         if !std::mem::replace(&mut state.working, true) {
             tokio::spawn(self.clone().work());
         }
+        Ok(())
     }
 
     /// The client left the room before its turn came.
@@ -64,10 +82,10 @@ impl Joins {
 
     async fn work(self: Arc<Self>) {
         loop {
-            self.outbox.room_for_catch_up().await;
+            let wanted = self.outbox.room_for_catch_up().await;
             let next = {
                 let mut state = self.state.lock();
-                let next = state.queue.pop_front();
+                let next = state.queue.pop_front().filter(|_| wanted);
                 state.working = next.is_some();
                 next
             };

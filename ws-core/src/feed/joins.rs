@@ -59,6 +59,7 @@ impl<L: Listener> Feed<L> {
         }
         let head = opened.head_seq;
         self.members_now.read(opened.member_count, head);
+        self.is_direct = opened.is_direct;
         if let Some(joining) = self.joining.get_mut(&ws) {
             joining.opened = Some(opened);
         }

@@ -59,6 +59,11 @@ impl<L: Listener> Feed<L> {
         self.members_now.count <= limits::LIVELY_MEMBERS
     }
 
+    /// A conversation of two, of whom either may block the other.
+    pub fn is_direct(&self) -> bool {
+        self.is_direct
+    }
+
     /// The sockets that have joined, and whose they are.
     pub fn joined(&self) -> impl Iterator<Item = (WsId, UserId, &L)> {
         self.members

@@ -101,6 +101,7 @@ fn opened(head: u64, events: Vec<Event>) -> OpenedRoom {
         head_seq: seq(head),
         log_id: LogId(id(9)),
         member_count: 2,
+        is_direct: false,
         events,
         truncated: false,
     }

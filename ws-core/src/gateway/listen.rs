@@ -83,9 +83,11 @@ impl Gateway {
             if revoked && notice.session_id != Some(actor.session_id) {
                 continue;
             }
-            outbox.answer(&ServerFrame::Notice(notice.clone()));
+            let frame = ServerFrame::Notice(notice.clone());
             if revoked {
-                outbox.close(CloseCode::TokenEnded);
+                outbox.end(&frame, CloseCode::TokenEnded);
+            } else {
+                outbox.answer(&frame);
             }
         }
     }

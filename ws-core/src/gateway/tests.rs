@@ -2,8 +2,16 @@
 
 mod presence;
 mod reads;
+mod sockets;
+mod typing;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use bus::MemoryBus;
 use common::{
@@ -24,13 +32,30 @@ use crate::{
     socket::Settings,
 };
 
-/// A db-core that lets everybody into a room of two and knows nothing else.
-struct OneRoom;
+/// A db-core that lets everybody into a room of two and knows little else.
+#[derive(Default)]
+struct OneRoom {
+    is_direct: bool,
+    is_blocked: AtomicBool,
+    /// Answers a send, with a refusal.
+    refuses: bool,
+    appends: AtomicUsize,
+}
 
 impl OneRoom {
     fn answer(&self, operation: &str) -> Option<Value> {
-        let opened = json!({"headSeq": 1, "logId": Uuid::nil(), "memberCount": 2, "events": [], "truncated": false});
-        (operation == "open_rooms").then(|| json!({"rooms": [{"opened": opened}]}))
+        let opened = json!({"headSeq": 1, "logId": Uuid::nil(), "memberCount": 2, "isDirect": self.is_direct, "events": [],
+                            "truncated": false});
+        match operation {
+            "open_rooms" => Some(json!({"rooms": [{"opened": opened}]})),
+            "may_type" => Some(json!({"allowed": !self.is_blocked.load(Relaxed)})),
+            "append" => {
+                self.appends.fetch_add(1, Relaxed);
+                self.refuses
+                    .then(|| json!({"outcomes": [Outcome::Refused(Refusal::NotFound)]}))
+            }
+            _ => None,
+        }
     }
 }
 
@@ -55,24 +80,40 @@ fn user(number: u128) -> UserId {
     UserId(Uuid::from_u128(number))
 }
 
+fn actor(user_id: UserId) -> Actor {
+    Actor {
+        user_id,
+        session_id: SessionId(user_id.0),
+        role: AccountRole::User,
+        scopes: vec![Scope::Read, Scope::Write],
+        expires_at: Timestamp(i64::MAX),
+    }
+}
+
 struct House {
+    db: Arc<OneRoom>,
     gateway: Arc<Gateway>,
     stop: CancellationToken,
 }
 
 impl House {
     fn on(bus: &MemoryBus) -> Self {
+        Self::with(OneRoom::default(), bus)
+    }
+
+    fn with(db: OneRoom, bus: &MemoryBus) -> Self {
+        let db = Arc::new(db);
         let stop = CancellationToken::new();
         let verifier = Verifier::start("nobody".into(), "http://127.0.0.1:1/".into());
         let gateway = Gateway::start(
-            Arc::new(OneRoom),
+            db.clone(),
             Arc::new(bus.clone()),
             verifier,
             Settings::default(),
             &Metrics::new("ws", "test"),
             stop.clone(),
         );
-        Self { gateway, stop }
+        Self { db, gateway, stop }
     }
 
     /// A socket of somebody, in the room.
@@ -84,13 +125,7 @@ impl House {
 
     /// A socket of somebody, in no room yet.
     fn open(&self, user_id: UserId) -> Guest {
-        let actor = Actor {
-            user_id,
-            session_id: SessionId(user_id.0),
-            role: AccountRole::User,
-            scopes: vec![Scope::Read, Scope::Write],
-            expires_at: Timestamp(i64::MAX),
-        };
+        let actor = actor(user_id);
         let (ws, outbox) = (WsId(service::minted::id()), Arc::new(Outbox::default()));
         self.gateway.users.enter(ws, &actor, &outbox);
         self.gateway.attendance.set(user_id, ws, Presence::Online);

@@ -57,13 +57,26 @@ impl Queue {
             self.bounded_bytes -= shed(&mut self.others);
         }
         if self.bounded_bytes > limits::SOCKET_QUEUE_BYTES {
-            // What waits is dropped: the client resumes from where it was.
-            *self = Self {
-                close: Some(CloseCode::TooSlow),
-                ended: std::mem::take(&mut self.ended),
-                ..Self::default()
-            };
+            self.close_without_the_rest(CloseCode::TooSlow);
         }
+    }
+
+    /// What waits is dropped but for these last words: the session has ended.
+    pub fn end(&mut self, last: Utf8Bytes, code: CloseCode) {
+        if self.close.is_none() {
+            self.close_without_the_rest(code);
+            self.bounded_bytes = last.len();
+            self.frames.push_back(Waiting::Frame(last, Count::Bounded));
+        }
+    }
+
+    /// The client resumes from where it was, if it may.
+    fn close_without_the_rest(&mut self, code: CloseCode) {
+        *self = Self {
+            close: Some(code),
+            ended: std::mem::take(&mut self.ended),
+            ..Self::default()
+        };
     }
 
     /// Queues a signal, or puts it in the place of an older one; with too much waiting it is dropped.

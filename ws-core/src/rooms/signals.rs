@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use common::{RoomId, UserId, WsId, token::Actor};
-use db_api::{Call, Refusal, types::MarkRead};
+use db_api::{
+    Call, Refusal,
+    types::{InRoomUser, MarkRead},
+};
 use tokio::time::Instant;
 
 use super::{Cell, Rooms};
@@ -26,6 +29,21 @@ impl Rooms {
         if let Some(cell) = self.existing(room) {
             cell.state.lock().feed.stops_typing(user);
         }
+    }
+
+    pub fn is_direct(&self, room: RoomId) -> bool {
+        let is_direct = |cell: Arc<Cell>| cell.state.lock().feed.is_direct();
+        self.existing(room).is_some_and(is_direct)
+    }
+
+    /// Whether the other of a conversation of two may hear that a member types. A block has no place in the log, so only
+    /// db-core knows of it.
+    pub async fn may_type(&self, room_id: RoomId, user_id: UserId) -> bool {
+        let answer = self
+            .db
+            .may_type(Call::anonymous(), InRoomUser { room_id, user_id })
+            .await;
+        answer.is_ok_and(|answer| answer.value.allowed)
     }
 
     /// Everybody in the room but the one whom it is about.

@@ -124,6 +124,14 @@ fn two_pings_without_a_pong_end_a_socket() {
     assert_eq!(socket.tick(at(beat * 4)), [Action::Close(CloseCode::GoingAway)]);
 }
 
+fn join(number: u128) -> common::frame::JoinRoom {
+    common::frame::JoinRoom {
+        room_id: RoomId(Uuid::from_u128(number)),
+        after_seq: None,
+        log_id: None,
+    }
+}
+
 #[test]
 fn a_token_ends_the_socket_unless_it_is_renewed_by_the_same_session() {
     let mut socket = socket();
@@ -146,6 +154,16 @@ fn a_token_ends_the_socket_unless_it_is_renewed_by_the_same_session() {
         codes(&socket.verified(None, Err(Problem::token_expired()))),
         [Code::TokenExpired]
     );
+    let blind = Actor {
+        scopes: vec![Scope::Write],
+        expires_at: at(1_200_000).wall,
+        ..actor()
+    };
+    socket.join(None, vec![join(1)]);
+    assert!(matches!(
+        socket.verified(None, Ok(blind)).as_slice(),
+        [Action::Reply(_), Action::Leave { room, .. }] if *room == join(1).room_id
+    ));
     assert_eq!(socket.tick(at(1_200_000)), [Action::Close(CloseCode::TokenEnded)]);
     let mut other = socket_of(actor());
     let stranger = Actor {
@@ -161,21 +179,16 @@ fn a_token_ends_the_socket_unless_it_is_renewed_by_the_same_session() {
 #[test]
 fn a_socket_joins_only_so_many_rooms() {
     let mut socket = socket();
-    let room = |number: u128| common::frame::JoinRoom {
-        room_id: RoomId(Uuid::from_u128(number)),
-        after_seq: None,
-        log_id: None,
-    };
     let most = socket.settings.limits.rooms_per_socket as u128;
-    socket.join(None, (0..most).map(room).collect());
-    assert_eq!(codes(&socket.join(None, vec![room(most)])), [Code::Forbidden]);
+    socket.join(None, (0..most).map(join).collect());
+    assert_eq!(codes(&socket.join(None, vec![join(most)])), [Code::Forbidden]);
     assert_eq!(
-        codes(&socket.join(None, vec![room(0)])),
+        codes(&socket.join(None, vec![join(0)])),
         [],
         "joining again starts over"
     );
     socket.room_ended(RoomId(Uuid::from_u128(0)));
-    assert_eq!(codes(&socket.join(None, vec![room(most)])), []);
+    assert_eq!(codes(&socket.join(None, vec![join(most)])), []);
 }
 
 fn joined() -> Socket {

@@ -175,6 +175,11 @@ impl DbApi for Model {
         self.do_heads(request).await.map(Answer::read)
     }
 
+    async fn may_type(&self, _: Call, request: InRoomUser) -> Reply<Allowed> {
+        let allowed = self.locked().await.heard_in(request.room_id).is_ok();
+        Ok(Answer::read(Allowed { allowed }))
+    }
+
     async fn health(&self, _: Call, _: Nothing) -> Reply<Health> {
         Ok(Answer::read(Health {
             database: true,

@@ -1,6 +1,6 @@
 //! What gateways ask.
 
-use common::{Seq, UserId, event::Event, limits};
+use common::{Seq, UserId, event::Event, limits, room::RoomKind};
 use db_api::{Call, Refusal, types::*};
 
 use super::{
@@ -47,6 +47,7 @@ fn open(state: &State, asked: &OpenRoom, user: UserId) -> Result<OpenedRoom, Ref
         head_seq: room.head(),
         log_id: room.log,
         member_count: room.members.len() as u32,
+        is_direct: room.kind == RoomKind::Dm,
         events,
         truncated,
     })

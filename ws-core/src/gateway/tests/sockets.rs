@@ -1,0 +1,140 @@
+//! Sockets whose clients read nothing for a while.
+
+use bus::{Announcement, Bus};
+use common::frame::{CloseCode, Notice, NoticeKind};
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{DuplexStream, duplex};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{Error, Message, protocol::Role},
+};
+
+use super::*;
+use crate::feed::{Encoded, Listener};
+
+type Client = WebSocketStream<DuplexStream>;
+
+/// A client over a line that holds little.
+async fn dial(house: &House, user_id: UserId) -> Client {
+    let ws = WsId(service::minted::id());
+    let connection = house.gateway.enter(ws, actor(user_id)).await.unwrap();
+    let (near, far) = duplex(4 * 1024);
+    tokio::spawn(connection.run(near));
+    WebSocketStream::from_raw_socket(far, Role::Client, None).await
+}
+
+async fn say(client: &mut Client, frame: Value) {
+    client.send(Message::text(frame.to_string())).await.unwrap();
+}
+
+/// Reads what came up to the end: the types of the frames, and the code.
+async fn read_to_the_end(
+    client: &mut (impl futures_util::Stream<Item = Result<Message, Error>> + Unpin),
+) -> (Vec<String>, u16) {
+    let mut kinds = Vec::new();
+    while let Some(message) = client.next().await {
+        match message.unwrap() {
+            Message::Text(text) => {
+                let frame: Value = serde_json::from_str(&text).unwrap_or_default();
+                kinds.extend(frame["type"].as_str().map(str::to_owned));
+            }
+            Message::Close(Some(frame)) => return (kinds, frame.code.into()),
+            _ => {}
+        }
+    }
+    panic!("no close: {kinds:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn rooms_that_are_asked_for_faster_than_the_answers_are_read_are_bounded() {
+    let house = House::on(&MemoryBus::new());
+    let (mut writer, mut reader) = dial(&house, user(1)).await.split();
+    let flood = async {
+        for frame in 0..40 {
+            let hundred = (0..100).map(|n| json!({"roomId": Uuid::from_u128(frame % 10 * 100 + n + 1)}));
+            let join = json!({"type": "join", "rooms": hundred.collect::<Vec<_>>()});
+            // The end comes before the last.
+            let _ = writer.send(Message::text(join.to_string())).await;
+        }
+    };
+    let late = async {
+        seconds(1.0).await;
+        let end = read_to_the_end(&mut reader);
+        tokio::time::timeout(Duration::from_secs(60), end)
+            .await
+            .expect("an end")
+    };
+    let ((), (kinds, code)) = tokio::join!(flood, late);
+    assert_eq!(code, CloseCode::TooManyFrames.number());
+    assert!(kinds.len() < limits::ROOMS_PER_SOCKET, "{} answers", kinds.len());
+}
+
+/// Whether a frame comes, and not the end.
+async fn is_answered(client: &mut Client) -> bool {
+    loop {
+        let message = client.next().await.unwrap().unwrap();
+        if !message.is_ping() {
+            return message.is_text();
+        }
+    }
+}
+
+/// Sends to one room after the other until the socket closes; how many were answered.
+async fn sends_to_ever_other_rooms(db: OneRoom) -> usize {
+    let house = House::with(db, &MemoryBus::new());
+    let mut client = dial(&house, user(1)).await;
+    assert!(is_answered(&mut client).await, "with the welcome");
+    for sent in 0..limits::ROOMS_CONCERNED + 100 {
+        let room = Uuid::from_u128(sent as u128 + 1);
+        let send = json!({"type": "send", "roomId": room, "messageId": room, "message": "anybody?"});
+        say(&mut client, send).await;
+        if !is_answered(&mut client).await {
+            return sent;
+        }
+        // Within the rate.
+        seconds(0.2).await;
+    }
+    limits::ROOMS_CONCERNED + 100
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rooms_that_know_of_a_socket_are_bounded() {
+    let away = sends_to_ever_other_rooms(OneRoom::default()).await;
+    assert_eq!(away, limits::ROOMS_CONCERNED, "each waits for its send to come again");
+    let refuses = OneRoom {
+        refuses: true,
+        ..OneRoom::default()
+    };
+    assert!(
+        sends_to_ever_other_rooms(refuses).await > limits::ROOMS_CONCERNED,
+        "none knows of it any more"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_has_ended_does_nothing_more_though_frames_wait_for_it() {
+    let bus = MemoryBus::new();
+    let house = House::on(&bus);
+    let mut client = dial(&house, user(1)).await;
+    say(&mut client, json!({"type": "join", "rooms": [{"roomId": ROOM}]})).await;
+    seconds(1.0).await;
+    let (_, outbox) = house.gateway.users.of(user(1)).remove(0);
+    outbox.event(&Encoded("x".repeat(1024 * 1024).into()));
+    outbox.event(&Encoded(r#"{"type":"message"}"#.into()));
+    let revoked = Notice {
+        kind: NoticeKind::SessionRevoked,
+        room_id: None,
+        session_id: Some(actor(user(1)).session_id),
+    };
+    bus.publish(vec![Announcement::notice(user(1), revoked).encoded()])
+        .await
+        .unwrap();
+    seconds(1.0).await;
+    let message = json!({"type": "send", "roomId": ROOM, "messageId": Uuid::from_u128(9), "message": "still here"});
+    say(&mut client, message).await;
+    seconds(1.0).await;
+    let (kinds, code) = read_to_the_end(&mut client).await;
+    assert_eq!(code, CloseCode::TokenEnded.number());
+    assert_eq!(kinds, ["welcome", "joined", "notice"]);
+    assert_eq!(house.db.appends.load(Relaxed), 0);
+}
