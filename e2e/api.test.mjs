@@ -10,6 +10,7 @@ test("register, login, verify: tokens that others can check", async () => {
   assertProblem(again, 409, "conflict");
   const login = await http("POST", "/auth/login", { body: { username: ada.username, password: PASSWORD, tokenDelivery: "body" } });
   assert.equal(login.status, 200);
+  assert.ok(login.headers.get("chat-seen"), "as after every write");
   assert.equal(login.json.tokenType, "Bearer");
   assert.equal(login.json.expiresIn, 600);
   const keys = jose.createRemoteJWKSet(new URL(`${at.web}/.well-known/jwks.json`));
@@ -50,6 +51,7 @@ test("refresh by cookie: rotation, the page's origin only, two tabs, reuse", asy
   const username = `cookie-${Date.now() % 1e8}`;
   const registered = await http("POST", "/auth/register", { body: { username, password: PASSWORD } });
   assert.equal(registered.json.refreshToken, undefined);
+  assert.ok(registered.headers.get("chat-seen"));
   const first = registered.headers.get("set-cookie");
   assert.match(first, /HttpOnly/);
   assert.match(first, /SameSite=Strict/);
@@ -90,7 +92,9 @@ test("a name whose logins fail too often has to wait, with the right password to
 
 test("logout ends the session, again too", async () => {
   const ada = await person("ada");
-  assert.equal((await http("POST", "/auth/logout", { token: ada.token })).status, 204);
+  const out = await http("POST", "/auth/logout", { token: ada.token });
+  assert.equal(out.status, 204);
+  assert.ok(out.headers.get("chat-seen"));
   assert.equal((await http("POST", "/auth/logout", { token: ada.token })).status, 204);
   assert.equal((await http("POST", "/auth/logout", {})).status, 204);
   assertProblem(await http("POST", "/auth/refresh", { body: { refreshToken: ada.refreshToken } }), 401, "unauthenticated");
@@ -176,7 +180,7 @@ test("messages: sent once, read back in order, counted", async () => {
   assert.deepEqual([log.headSeq, log.hasMore, log.logId], [8, false, here.logId]);
   const seen = (await bob.as("GET", "/api/rooms")).json.items.find((r) => r.id === here.id);
   assert.deepEqual([seen.unreadCount, seen.lastMessage.message], [7, "m5"]);
-  const replied = await ada.as("POST", history, { messageId: uuid(), message: "see", replyTo: messageId, mentions: [bob.id] });
+  const replied = await ada.as("POST", history, { messageId: uuid(), message: "see", replyTo: messageId, mentions: [bob.id, bob.id] });
   assert.deepEqual([replied.json.replyTo, replied.json.mentions], [messageId, [bob.id]]);
   assertProblem(await ada.as("POST", history, { messageId: uuid(), message: "x", replyTo: uuid() }), 400, "invalid-request");
   assertProblem(await ada.as("POST", history, { messageId: uuid(), message: "x", mentions: [uuid()] }), 400, "invalid-request");

@@ -32,6 +32,9 @@ test("unknown routes, methods, paths and origins", async () => {
     assertProblem(await ada.as("GET", route), 404, "not-found");
   }
   assertProblem(await ada.as("DELETE", "/api/me"), 404, "not-found");
+  for (const bad of ["query=%ff", "limit=1&query=a%c3"]) {
+    assert.equal(assertProblem(await ada.as("GET", `/api/search?${bad}`), 400, "invalid-request").errors[0].pointer, "?query");
+  }
   assertProblem(await http("GET", "/auth/nothing"), 404, "not-found");
   for (const page of ["/nothing-here", "/%00", "/%ff", `/${"a".repeat(300)}`, `/${"a/".repeat(4000)}`]) assertProblem(await http("GET", page), 404, "not-found");
   assertProblem(await ada.as("GET", "/api/me", undefined, { origin: "https://evil.example" }), 403, "forbidden");
@@ -53,6 +56,8 @@ test("bad frames: an error where the socket can go on, else a close with its cod
   assert.equal((await socket.ask({ type: "hologram" })).code, "invalid-request");
   assert.equal((await socket.ask({ type: "send", roomId: here.id, messageId: "x", message: "hi" })).code, "invalid-request");
   assert.equal((await socket.ask({ type: "send", roomId: here.id, messageId: uuid(), message: "a\u0000b" })).code, "invalid-request");
+  socket.send({ type: "ping", ref: "a\u0000b" });
+  assert.match((await socket.frame((frame) => frame.type === "error" && !frame.ref)).detail, /ref/);
   socket.send(`{"type":"send","ref":"lone","roomId":"${here.id}","messageId":"${uuid()}","message":"\\ud800"}`);
   assert.equal((await socket.frame((frame) => frame.ref === "lone")).code, "invalid-request");
   assert.equal((await socket.ask({ type: "join", rooms: Array(101).fill({ roomId: here.id }) })).code, "invalid-request");

@@ -101,8 +101,6 @@ pub fn done<T>(answer: Answer<T>) -> Answered {
 }
 
 fn told(mut response: Response, seen: Option<Seen>) -> Response {
-    if let Some(seen) = seen.and_then(|seen| HeaderValue::from_str(&seen.0).ok()) {
-        response.headers_mut().insert(headers::CHAT_SEEN, seen);
-    }
+    headers::tell_seen(response.headers_mut(), seen);
     response
 }

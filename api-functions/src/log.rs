@@ -3,7 +3,7 @@
 use axum::extract::State;
 use common::{
     LogId, MessageId, Problem, RoomId, Seq, UserId,
-    event::{Envelope, Event},
+    event::{Envelope, Event, mentioned},
     limits,
     room::Message,
     text::Body as Text,
@@ -107,25 +107,20 @@ struct SendBody {
     #[schema(nullable = false)]
     reply_to: Option<MessageId>,
     #[serde(default)]
+    #[schema(max_items = 50)]
     mentions: Vec<UserId>,
 }
 
 impl SendBody {
     fn draft(self, call: &Call, room_id: RoomId) -> Result<Draft, Problem> {
         let content = one_of(self.message, self.envelope)?;
-        if self.mentions.len() > limits::MENTIONS {
-            return Err(Problem::field(
-                "/mentions",
-                format!("at most {} members", limits::MENTIONS),
-            ));
-        }
         Ok(Draft {
             actor: call.actor.clone().ok_or_else(Problem::unauthenticated)?,
             room_id,
             message_id: self.message_id,
             content,
             reply_to: self.reply_to,
-            mentions: self.mentions,
+            mentions: mentioned(self.mentions)?,
             ws_id: None,
             traceparent: call.traceparent.clone().filter(|text| is_sampled(text)),
         })

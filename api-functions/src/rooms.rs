@@ -39,6 +39,7 @@ struct CreateRoomBody {
     #[schema(required = false)]
     encryption: Encryption,
     #[serde(default)]
+    #[schema(max_items = 100)]
     member_ids: Vec<UserId>,
 }
 

@@ -1,9 +1,11 @@
 //! The durable log of a room (contract, section 4): the events as they are stored, announced and delivered.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
-    MessageId, RoomId, Seq, Timestamp, UserId, WsId,
+    MessageId, Problem, RoomId, Seq, Timestamp, UserId, WsId, limits,
     room::{Message, Role, RoomChange},
     text::Body,
 };
@@ -44,6 +46,20 @@ pub enum Event {
     Reaction(ReactionEvent),
     Member(MemberEvent),
     Room(RoomEvent),
+}
+
+/// Whom a message names, each once.
+///
+/// # Errors
+/// `invalid-request` for more than [`limits::MENTIONS`].
+pub fn mentioned(mut users: Vec<UserId>) -> Result<Vec<UserId>, Problem> {
+    if users.len() > limits::MENTIONS {
+        let detail = format!("at most {} members", limits::MENTIONS);
+        return Err(Problem::field("/mentions", detail));
+    }
+    let mut named = HashSet::new();
+    users.retain(|user| named.insert(*user));
+    Ok(users)
 }
 
 /// A new message.

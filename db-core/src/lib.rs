@@ -181,19 +181,23 @@ macro_rules! left_too {
 #[async_trait]
 impl DbApi for Core {
     async fn register(&self, call: Call, request: Register) -> Reply<SessionGrant> {
-        self.do_register(call, request).await.map(Answer::read)
+        let done = self.do_register(call, request).await?;
+        Ok(Answer::written(done, self.seen().await))
     }
 
     async fn login(&self, call: Call, request: Login) -> Reply<SessionGrant> {
-        self.do_login(call, request).await.map(Answer::read)
+        let done = self.do_login(call, request).await?;
+        Ok(Answer::written(done, self.seen().await))
     }
 
     async fn refresh(&self, call: Call, request: Refresh) -> Reply<SessionGrant> {
-        self.do_refresh(call, request).await.map(Answer::read)
+        let done = self.do_refresh(call, request).await?;
+        Ok(Answer::written(done, self.seen().await))
     }
 
     async fn logout(&self, call: Call, request: Logout) -> Reply<Nothing> {
-        self.do_logout(call, request).await.map(Answer::read)
+        let done = self.do_logout(call, request).await?;
+        Ok(Answer::written(done, self.seen().await))
     }
 
     async fn me(&self, call: Call, _: Nothing) -> Reply<User> {

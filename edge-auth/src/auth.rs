@@ -48,8 +48,8 @@ async fn register(
         device: None,
     };
     let call = call(&headers).within(limits::HASH_DEADLINE);
-    let grant = edge.db.register(call, request).await?.value;
-    caller.is(grant.user.id);
+    let grant = edge.db.register(call, request).await?;
+    caller.is(grant.value.user.id);
     edge.session(StatusCode::CREATED, grant, body.token_delivery, &headers)
 }
 
@@ -68,8 +68,8 @@ async fn login(
         client_address: address.map(|address| address.0.0.to_string()),
     };
     let call = call(&headers).within(limits::HASH_DEADLINE);
-    let grant = edge.db.login(call, request).await?.value;
-    caller.is(grant.user.id);
+    let grant = edge.db.login(call, request).await?;
+    caller.is(grant.value.user.id);
     edge.session(StatusCode::OK, grant, body.token_delivery, &headers)
 }
 
@@ -102,8 +102,8 @@ async fn refresh(
         refresh_token,
         idempotency_key: headers::idempotency_key(&headers)?,
     };
-    let grant = edge.db.refresh(call(&headers), request).await?.value;
-    caller.is(grant.user.id);
+    let grant = edge.db.refresh(call(&headers), request).await?;
+    caller.is(grant.value.user.id);
     edge.session(StatusCode::OK, grant, delivery, &headers)
 }
 
@@ -122,8 +122,9 @@ async fn logout(
         caller.is(actor.user_id);
         call.actor = Some(actor);
     }
-    edge.db.logout(call, Logout { refresh_token }).await?;
+    let done = edge.db.logout(call, Logout { refresh_token }).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
+    headers::tell_seen(response.headers_mut(), done.seen);
     let secure = cookie::is_secure(edge.secure_cookies, &headers);
     response
         .headers_mut()

@@ -8,11 +8,12 @@ use common::{
     Problem, limits,
     token::{self, Actor, CLIENT_ID, Claims},
 };
-use db_api::types::SessionGrant;
+use db_api::{Answer, types::SessionGrant};
 use http::{HeaderMap, StatusCode, header};
 use http_contract::{
     Refused,
     auth::{Delivery, Session},
+    headers,
 };
 
 use crate::{Edge, cookie};
@@ -27,10 +28,11 @@ impl Edge {
     pub(crate) fn session(
         &self,
         status: StatusCode,
-        grant: SessionGrant,
+        granted: Answer<SessionGrant>,
         delivery: Delivery,
         headers: &HeaderMap,
     ) -> Result<Response, Refused> {
+        let (grant, seen) = (granted.value, granted.seen);
         let access_token = token::sign(&self.signing_key, &self.claims(&grant)).map_err(|_| Problem::internal())?;
         let set_cookie = match delivery {
             Delivery::Body => None,
@@ -47,6 +49,7 @@ impl Edge {
         response
             .headers_mut()
             .extend(set_cookie.map(|cookie| (header::SET_COOKIE, cookie)));
+        headers::tell_seen(response.headers_mut(), seen);
         Ok(response)
     }
 

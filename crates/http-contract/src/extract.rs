@@ -9,6 +9,7 @@ use axum::{
 use common::{Code, Problem, limits};
 use http::{header, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 
 use crate::Refused;
@@ -156,7 +157,13 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refused> {
-        let pairs = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let query = parts.uri.query().unwrap_or_default();
+        let no_text = |pair: &&str| percent_decode_str(pair).decode_utf8().is_err();
+        if let Some(pair) = query.split('&').find(no_text) {
+            let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+            return Err(Refused(Problem::field(format!("?{name}"), "must be UTF-8")));
+        }
+        let pairs = form_urlencoded::parse(query.as_bytes());
         serde_path_to_error::deserialize(serde_urlencoded::Deserializer::new(pairs))
             .map(Query)
             .map_err(|error| {

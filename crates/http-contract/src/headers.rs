@@ -8,7 +8,7 @@ use std::{
 use axum::extract::FromRequestParts;
 use common::{Problem, UserId, limits, text::IdempotencyKey, token};
 use db_api::Seen;
-use http::{HeaderMap, HeaderValue, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 
 pub const CHAT_SEEN: &str = "chat-seen";
 pub const CHAT_STALE: &str = "chat-stale";
@@ -56,6 +56,12 @@ pub fn seen(headers: &HeaderMap) -> Option<Seen> {
     let seen = headers.get(CHAT_SEEN)?.to_str().unwrap_or_default();
     let ours = Some(seen).filter(|seen| seen.len() <= limits::SEEN_CHARS);
     Some(Seen(ours.unwrap_or_default().to_owned()))
+}
+
+/// Says after a write what its writer has seen by now.
+pub fn tell_seen(headers: &mut HeaderMap, seen: Option<Seen>) {
+    let seen = seen.and_then(|seen| HeaderValue::try_from(seen.0).ok());
+    headers.extend(seen.map(|seen| (HeaderName::from_static(CHAT_SEEN), seen)));
 }
 
 /// The `Idempotency-Key`, if there is one.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{Auth, Join, Leave, Read, Send, SetPresence, Typing};
-use crate::{MessageId, Problem, RoomId, limits, room::Presence};
+use crate::{MessageId, Problem, RoomId, event::mentioned, limits, room::Presence};
 
 words! {
     /// The frame types that clients send.
@@ -98,7 +98,7 @@ impl ClientFrame {
             Some(Ok(reference))
                 if reference
                     .as_ref()
-                    .is_none_or(|r| r.chars().count() <= limits::REF_CHARS) =>
+                    .is_none_or(|r| r.chars().count() <= limits::REF_CHARS && !r.contains('\0')) =>
             {
                 reference
             }
@@ -106,7 +106,7 @@ impl ClientFrame {
                 return Err(invalid(
                     None,
                     &marks,
-                    Problem::field("/ref", "must be a string of at most 64 characters"),
+                    Problem::field("/ref", "must be a string of at most 64 characters, none of them U+0000"),
                 ));
             }
         };
@@ -144,13 +144,8 @@ impl Request {
             }
             RequestType::Leave => fields(text).map(Request::Leave),
             RequestType::Send => {
-                let send: Send = fields(text)?;
-                if send.mentions.len() > limits::MENTIONS {
-                    return Err(Problem::field(
-                        "/mentions",
-                        format!("at most {} members", limits::MENTIONS),
-                    ));
-                }
+                let mut send: Send = fields(text)?;
+                send.mentions = mentioned(send.mentions)?;
                 Ok(Request::Send(send))
             }
             RequestType::Typing => fields(text).map(Request::Typing),

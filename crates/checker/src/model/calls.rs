@@ -14,19 +14,23 @@ fn beyond<T>() -> Reply<T> {
 #[async_trait]
 impl DbApi for Model {
     async fn register(&self, _: Call, request: Register) -> Reply<SessionGrant> {
-        self.do_register(request).await.map(Answer::read)
+        let done = self.do_register(request).await?;
+        self.written(done)
     }
 
     async fn login(&self, _: Call, request: Login) -> Reply<SessionGrant> {
-        self.do_login(request).await.map(Answer::read)
+        let done = self.do_login(request).await?;
+        self.written(done)
     }
 
     async fn refresh(&self, _: Call, request: Refresh) -> Reply<SessionGrant> {
-        self.do_refresh(request).await.map(Answer::read)
+        let done = self.do_refresh(request).await?;
+        self.written(done)
     }
 
     async fn logout(&self, call: Call, request: Logout) -> Reply<Nothing> {
-        self.do_logout(call, request).await.map(Answer::read)
+        let done = self.do_logout(call, request).await?;
+        self.written(done)
     }
 
     async fn me(&self, call: Call, _: Nothing) -> Reply<User> {
