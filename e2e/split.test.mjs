@@ -180,10 +180,17 @@ test("a gateway is killed: its users are offline and silent elsewhere; who comes
 test("a gateway that is told to stop sends its sockets away and takes no new ones", async () => {
   const { ada, bob, id, a, b } = await here();
   const [pid] = endpoints().pids["ws-core-1"];
+  // One that does not leave.
+  const slow = await Socket.open(bob, at.ws[1]);
+  slow.ws._socket.pause();
   process.kill(pid, "SIGTERM");
   const draining = await b.frame((frame) => frame.type === "draining");
   assert.ok(draining.reconnectAfterMs > 0);
   assert.equal(await b.closed, 4503);
+  assert.equal(await Socket.open(bob, at.ws[1]).catch(({ status }) => status), 503);
+  // The edge sends nobody there.
+  for (const door of await Promise.all([1, 2].map(() => Socket.open(bob, `${at.web.replace("http", "ws")}/ws`)))) await door.close();
+  slow.ws.terminate();
   const back = await eventually(() => Socket.open(bob, at.ws[1]));
   await back.join(id);
   await a.say(id, "after");

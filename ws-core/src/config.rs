@@ -63,7 +63,7 @@ pub fn settings(env: &mut Env) -> Settings {
     }
 }
 
-/// Serves sockets until `stop`; then they are sent away.
+/// Serves sockets until `stop`; then they are sent away, and whoever comes is refused until the last one is gone.
 pub async fn serve(
     common: Common,
     settings: Settings,
@@ -84,24 +84,24 @@ pub async fn serve(
         allowed_origins: common.allowed_origins,
         trusted_proxies: common.trusted_proxies,
     };
+    let asked = gateway.clone();
     let ready = ready(move || {
-        let ready = verifier.is_ready();
-        async move {
-            if ready {
-                Ok(())
-            } else {
-                Err("there are no keys to verify tokens with".to_owned())
-            }
-        }
+        let missing = match (asked.is_draining(), verifier.is_ready()) {
+            (true, _) => Some("draining"),
+            (_, false) => Some("there are no keys to verify tokens with"),
+            _ => None,
+        };
+        async move { missing.map_or(Ok(()), |missing| Err(missing.to_owned())) }
     });
-    let draining = gateway.clone();
+    let (draining, emptied) = (gateway.clone(), CancellationToken::new());
     tokio::join!(
-        service::serve(listeners.public, door.keep(door::router(gateway)), stop.clone()),
-        service::serve(listeners.internal, internal::router(metrics, ready), stop.clone()),
+        service::serve(listeners.public, door.keep(door::router(gateway)), emptied.clone()),
+        service::serve(listeners.internal, internal::router(metrics, ready), emptied.clone()),
         async move {
             stop.cancelled().await;
             draining.drain();
             draining.emptied().await;
+            emptied.cancel();
         },
     );
 }

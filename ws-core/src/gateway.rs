@@ -134,6 +134,9 @@ impl Gateway {
         if first {
             self.follow_user(actor.user_id).await;
         }
+        if self.is_draining() {
+            send_away(&outbox);
+        }
         Ok(Connection::new(self.clone(), ws, actor, outbox))
     }
 
@@ -155,12 +158,7 @@ impl Gateway {
     /// Takes no new sockets and sends the open ones away.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Release);
-        for outbox in self.users.all() {
-            outbox.answer(&ServerFrame::Draining {
-                reconnect_after_ms: RECONNECT_AFTER_MS,
-            });
-            outbox.close(CloseCode::ShuttingDown);
-        }
+        self.users.all().iter().for_each(|outbox| send_away(outbox));
     }
 
     /// Returns when the last socket is gone, or after [`limits::DRAIN_DEADLINE`].
@@ -172,6 +170,13 @@ impl Gateway {
         };
         let _ = tokio::time::timeout(limits::DRAIN_DEADLINE, gone).await;
     }
+}
+
+fn send_away(outbox: &Outbox) {
+    outbox.answer(&ServerFrame::Draining {
+        reconnect_after_ms: RECONNECT_AFTER_MS,
+    });
+    outbox.close(CloseCode::ShuttingDown);
 }
 
 /// What a client waits before it comes to another gateway, jittered by itself.

@@ -12,7 +12,7 @@ use common::{Problem, limits};
 use http::{HeaderMap, StatusCode, header, uri::Authority};
 use http_body_util::Empty;
 use http_contract::{Caller, Refused};
-use hyper::{client::conn::http1, upgrade::OnUpgrade};
+use hyper::{body::Incoming, client::conn::http1, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, ReadHalf, WriteHalf, copy_buf, split},
@@ -27,7 +27,8 @@ use super::{
 /// Bytes on their way through a tunnel, each way.
 const BUFFER: usize = 4 * 1024;
 const CONNECT: Duration = Duration::from_secs(1);
-const ANSWER: Duration = Duration::from_secs(5);
+/// For the answer to an upgrade. With one that hangs and one that lives, the client still gets its socket.
+const ANSWER: Duration = Duration::from_secs(3);
 
 pub async fn pass(State(shell): State<Shell>, caller: Caller, mut request: Request) -> Result<Response, Refused> {
     let admitted = shell.edge.admit_socket(request.headers());
@@ -40,38 +41,21 @@ pub async fn pass(State(shell): State<Shell>, caller: Caller, mut request: Reque
     }
     let client = hyper::upgrade::on(&mut request);
     for authority in shell.gateways.in_turn() {
-        match tokio::time::timeout(CONNECT, TcpStream::connect(authority.as_str())).await {
-            Ok(Ok(gateway)) => return Ok(upgrade(&shell, gateway, authority, headers, client).await?),
-            _ => tracing::warn!(gateway = authority.as_str(), "a gateway cannot be reached"),
+        match asked(authority, headers.clone()).await {
+            // It is about to leave, and another takes who comes.
+            Ok(response) if response.status() == StatusCode::SERVICE_UNAVAILABLE => {}
+            Ok(response) => return Ok(answered(&shell, client, response)),
+            Err(reason) => tracing::warn!(gateway = authority.as_str(), reason, "a gateway can't be reached"),
         }
     }
     Err(Refused(Problem::unavailable()))
 }
 
 /// The gateway's own answer; after a 101 the two are joined.
-async fn upgrade(
-    shell: &Shell,
-    gateway: TcpStream,
-    authority: &Authority,
-    headers: HeaderMap,
-    client: OnUpgrade,
-) -> Result<Response, Problem> {
-    let _ = gateway.set_nodelay(true);
-    let answer = tokio::time::timeout(ANSWER, asked(gateway, authority, headers)).await;
-    let mut response = match answer {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => {
-            tracing::warn!(error = service::client::chain(&error), "a gateway hung up");
-            return Err(Problem::unavailable());
-        }
-        Err(_) => {
-            tracing::warn!(gateway = authority.as_str(), "a gateway does not answer");
-            return Err(Problem::unavailable());
-        }
-    };
+fn answered(shell: &Shell, client: OnUpgrade, mut response: hyper::Response<Incoming>) -> Response {
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         off_the_connection(response.headers_mut());
-        return Ok(response.map(Body::new));
+        return response.map(Body::new);
     }
     let gateway = hyper::upgrade::on(&mut response);
     shell.tunnels.spawn(async move {
@@ -79,14 +63,29 @@ async fn upgrade(
             join(TokioIo::new(client), TokioIo::new(gateway)).await;
         }
     });
-    Ok(response.map(Body::new))
+    response.map(Body::new)
 }
 
-async fn asked(
+/// Asks a gateway for an upgrade, or says why there is no answer.
+async fn asked(authority: &Authority, headers: HeaderMap) -> Result<hyper::Response<Incoming>, String> {
+    let gateway = match tokio::time::timeout(CONNECT, TcpStream::connect(authority.as_str())).await {
+        Ok(Ok(gateway)) => gateway,
+        Ok(Err(error)) => return Err(error.to_string()),
+        Err(_) => return Err("takes no connection".into()),
+    };
+    let _ = gateway.set_nodelay(true);
+    match tokio::time::timeout(ANSWER, upgrade(gateway, authority, headers)).await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(error)) => Err(service::client::chain(&error)),
+        Err(_) => Err("does not answer".into()),
+    }
+}
+
+async fn upgrade(
     gateway: TcpStream,
     authority: &Authority,
     headers: HeaderMap,
-) -> hyper::Result<hyper::Response<hyper::body::Incoming>> {
+) -> hyper::Result<hyper::Response<Incoming>> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(gateway)).await?;
     tokio::spawn(connection.with_upgrades());
     let mut onward = http::Request::new(Empty::<Bytes>::new());
