@@ -13,7 +13,9 @@ use db_api::{Call, DbApi, Refusal, types::*};
 use db_api_suite::actions::*;
 use db_core::{Store, StoreError};
 use futures_util::future::join_all;
+use local_servers::Postgres;
 use pair::*;
+use sqlx::{Connection, PgConnection};
 use support::*;
 
 #[tokio::test]
@@ -63,20 +65,48 @@ async fn what_its_replica_has_not_heard_is_never_acknowledged() {
     assert_eq!(pair.seqs().await, [1, 2, 3]);
 }
 
+/// Consistency rule 7: after a crash the leader shows at once what no replica has.
+#[tokio::test]
+async fn after_a_crash_a_repeat_waits_for_the_replica_too() {
+    let mut pair = Pair::new().await;
+    pair.append().await;
+    let hung = Hung::new(processes(&pair.replica));
+    let draft = draft(&pair.ada, pair.room, fresh_message());
+    for _ in 0..2 {
+        let outcome = append(&*pair.db, vec![draft.clone()]).await.remove(0);
+        assert!(
+            matches!(outcome, Outcome::Refused(Refusal::Unavailable { .. })),
+            "{outcome:?}"
+        );
+        restart(&mut pair.leader).await;
+        let written = "select head_seq from rooms";
+        let mut leader = PgConnection::connect(pair.leader.url()).await.unwrap();
+        let head: i64 = sqlx::query_scalar(written).fetch_one(&mut leader).await.unwrap();
+        assert_eq!(head, 3);
+    }
+    drop(hung);
+    assert_eq!(pair.acked(draft).await, 3);
+}
+
+/// Kills a server and starts it again.
+async fn restart(server: &mut Postgres) {
+    let killed = processes(server);
+    signal(&killed, "KILL");
+    while killed[1..]
+        .iter()
+        .any(|process| Path::new("/proc").join(process).exists())
+        || !server.revive().unwrap()
+    {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_leader_that_comes_back_as_a_replica_answers_nothing() {
     let mut pair = Pair::new().await;
     pair.append().await;
     fs::write(pair.folder.path().join("one/data/standby.signal"), "").unwrap();
-    let killed = processes(&pair.leader);
-    signal(&killed, "KILL");
-    while killed[1..]
-        .iter()
-        .any(|process| Path::new("/proc").join(process).exists())
-        || !pair.leader.revive().unwrap()
-    {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    restart(&mut pair.leader).await;
     // More than there are connections: of those, some were broken anyway.
     let read = || {
         let room_id = pair.room;

@@ -160,6 +160,16 @@ async fn a_database_that_is_locked_up_is_unavailable_in_time_and_then_goes_on() 
     assert_eq!(log(&*db, &ada, here.id).await.len(), 2);
 }
 
+async fn until_somebody_waits_for_a_lock(database: &mut PgConnection) {
+    let waits = "select exists (select 1 from pg_stat_activity \
+                 where datname = current_database() and wait_event_type = 'Lock')";
+    while !sqlx::query_scalar::<_, bool>(waits)
+        .fetch_one(&mut *database)
+        .await
+        .unwrap()
+    {}
+}
+
 #[tokio::test]
 async fn a_room_that_is_locked_up_holds_up_no_other() {
     let url = fresh_database().await;
@@ -172,19 +182,85 @@ async fn a_room_that_is_locked_up_holds_up_no_other() {
     sqlx::query(one).bind(stuck.0).execute(&mut *lock).await.unwrap();
     let behind_the_lock = append(&*db, vec![draft(&ada, stuck, fresh_message())]);
     let meanwhile = async {
-        let waits = "select exists (select 1 from pg_stat_activity \
-                     where datname = current_database() and wait_event_type = 'Lock')";
-        while !sqlx::query_scalar::<_, bool>(waits)
-            .fetch_one(&mut *lock)
-            .await
-            .unwrap()
-        {}
+        until_somebody_waits_for_a_lock(&mut lock).await;
         let outcomes = append(&*db, vec![draft(&ada, free, fresh_message())]).await;
         assert!(matches!(outcomes[..], [Outcome::Appended(_)]), "{outcomes:?}");
         lock.rollback().await.unwrap();
     };
     let (outcomes, ()) = tokio::join!(behind_the_lock, meanwhile);
     assert!(matches!(outcomes[..], [Outcome::Appended(_)]), "{outcomes:?}");
+}
+
+/// Consistency rule 3: else two batches could each have what the other waits for.
+#[tokio::test]
+async fn a_batch_locks_its_rooms_in_the_order_of_their_ids() {
+    let url = fresh_database().await;
+    let db = core_on(&url, Arc::new(MemoryBus::new())).await;
+    let ada = person(&*db, "ada").await;
+    let mut rooms = [room(&*db, &ada, &[]).await.id, room(&*db, &ada, &[]).await.id];
+    rooms.sort_unstable();
+    let [first, last] = rooms;
+    for order in [[first, last], [last, first]] {
+        let mut other = PgConnection::connect(&url).await.unwrap();
+        let mut lock = other.begin().await.unwrap();
+        let one = "select 1 from rooms where id = $1 for update";
+        sqlx::query(one).bind(last.0).execute(&mut *lock).await.unwrap();
+        let batch = append(&*db, order.map(|room| draft(&ada, room, fresh_message())).to_vec());
+        let meanwhile = async {
+            until_somebody_waits_for_a_lock(&mut lock).await;
+            let free =
+                "select count(*) from rooms where id = $1 and id in (select id from rooms for update skip locked)";
+            let free: i64 = sqlx::query_scalar(free)
+                .bind(first.0)
+                .fetch_one(&mut *lock)
+                .await
+                .unwrap();
+            assert_eq!(free, 0, "the first is had before the last is waited for");
+            lock.rollback().await.unwrap();
+        };
+        let (outcomes, ()) = tokio::join!(batch, meanwhile);
+        assert!(
+            outcomes.iter().all(|outcome| matches!(outcome, Outcome::Appended(_))),
+            "{outcomes:?}"
+        );
+    }
+}
+
+/// Consistency rule 4, on a clock that was turned back.
+#[tokio::test]
+async fn what_is_sent_is_never_older_than_what_stands_before_it() {
+    let url = fresh_database().await;
+    let db = core_on(&url, Arc::new(MemoryBus::new())).await;
+    let ada = person(&*db, "ada").await;
+    let here = room(&*db, &ada, &[]).await.id;
+    let mut database = PgConnection::connect(&url).await.unwrap();
+    let later = "update rooms set last_event_at = last_event_at + interval '1 hour' \
+                 returning (extract(epoch from last_event_at) * 1000)::bigint";
+    let later: i64 = sqlx::query_scalar(later).fetch_one(&mut database).await.unwrap();
+    let [Outcome::Appended(appended)] = &append(&*db, vec![draft(&ada, here, fresh_message())]).await[..] else {
+        panic!("refused");
+    };
+    assert_eq!(appended.event.sent_at.0, later);
+}
+
+/// Also that somebody is not there is kept.
+#[tokio::test]
+async fn who_is_not_there_is_looked_for_once() {
+    let parts = parts_on(&fresh_database().await, Arc::new(MemoryBus::new())).await;
+    let metrics = parts.metrics.clone();
+    let db = Core::new(parts).unwrap();
+    let ada = person(&*db, "ada").await;
+    let nobody = common::UserId(service::minted::id());
+    for _ in 0..5 {
+        let found = db.user(Call::of(ada.clone()), GetUser { user_id: nobody }).await;
+        assert_eq!(found, Err(Refusal::NotFound));
+    }
+    let figures = metrics.text();
+    for (name, count) in [("db_cache_misses_total{", " 1"), ("db_cache_hits_total{", " 4")] {
+        let of_users = |line: &&str| line.starts_with(name) && line.contains(r#"entity="user""#);
+        let line = figures.lines().find(of_users);
+        assert!(line.is_some_and(|line| line.ends_with(count)), "{figures}");
+    }
 }
 
 /// One draft that the database can't take makes each be tried by itself. Behind one that is refused nothing of its sender

@@ -11,7 +11,11 @@ use common::{
 };
 use db_api::{Call, DbApi, types::*};
 use db_client::DbClient;
-use db_core::{Core, Parts, Registration, Store, cache::MemoryCache, http};
+use db_core::{
+    Core, Parts, Registration, Store,
+    cache::{MemoryCache, RedisCache},
+    http,
+};
 use service::{CancellationToken, Metrics, minted};
 use sqlx::{Connection, PgConnection};
 
@@ -52,7 +56,18 @@ pub async fn direct() -> Arc<dyn DbApi> {
     core_on(&fresh_database().await, Arc::new(MemoryBus::new())).await
 }
 
-/// The same over HTTP, as each of the services calls it.
+/// A db-core whose Redis is not there.
+pub async fn without_its_cache() -> Arc<dyn DbApi> {
+    let parts = parts_on(&fresh_database().await, Arc::new(MemoryBus::new())).await;
+    let cache = RedisCache::start("redis://127.0.0.1:1/", "", parts.store.fence()).unwrap();
+    Core::new(Parts {
+        cache: Arc::new(cache),
+        ..parts
+    })
+    .unwrap()
+}
+
+/// The first over HTTP, as each of the services calls it.
 pub struct OverHttp(HashMap<Service, DbClient>);
 
 pub async fn over_http() -> Arc<dyn DbApi> {

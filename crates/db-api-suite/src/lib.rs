@@ -55,6 +55,7 @@ macro_rules! area {
             $make,
             a_marker_moves_forward_only_and_to_the_head_at_most,
             counts_agree_over_devices_whatever_happens,
+            counts_are_exact_to_a_thousand_and_stay_there,
         );
     };
     (people, $make:path) => {

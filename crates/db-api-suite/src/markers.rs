@@ -51,6 +51,23 @@ pub async fn a_marker_moves_forward_only_and_to_the_head_at_most(db: Arc<dyn DbA
     assert!(matches!(stranger, Err(Refusal::NotAMember { .. })), "{stranger:?}");
 }
 
+pub async fn counts_are_exact_to_a_thousand_and_stay_there(db: Arc<dyn DbApi>) {
+    let (ada, bob) = (person(&*db, "ada").await, person(&*db, "bob").await);
+    let here = room(&*db, &ada, &[&bob]).await;
+    let to_bob = |_| Draft {
+        mentions: vec![bob.user_id],
+        ..draft(&ada, here.id, fresh_message())
+    };
+    for _ in 0..13 {
+        append(&*db, (0..77).map(to_bob).collect()).await;
+    }
+    assert_eq!(seen(&*db, &bob, &here).await, (1, 1_000, 1_000), "of 1,001");
+    for (marker, count) in [(2, 1_000), (3, 999), (1_001, 1), (1_002, 0)] {
+        mark(&*db, &bob, &here, marker).await;
+        assert_eq!(seen(&*db, &bob, &here).await, (marker, count, count));
+    }
+}
+
 /// What the counts have to be, kept beside.
 #[derive(Default)]
 struct Expected {
