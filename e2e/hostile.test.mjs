@@ -22,6 +22,7 @@ test("bad bodies are refused with a pointer", async () => {
   assert.equal(await pointer({ messageId, message: "x", mentions: Array(51).fill(ada.id) }), "/mentions");
   assertProblem(await send(Buffer.from([0x7b, 0xff, 0x7d])), 400, "invalid-request");
   assertProblem(await send({ messageId, message: "x" }, { "content-type": "text/plain" }), 415, "unsupported-media-type");
+  assertProblem(await send({ messageId, message: "x" }, { "content-encoding": "gzip" }), 415, "unsupported-media-type");
   assertProblem(await send({ messageId, message: "x", padding: "y".repeat(70_000) }), 413, "payload-too-large");
   assert.equal((await send({ messageId, message: "🦀".repeat(4000), unknown: [1] })).status, 201);
 });

@@ -66,7 +66,8 @@ fn main() -> anyhow::Result<ExitCode> {
         Form::Processes(_) => 1,
         Form::Virtual | Form::Postgres(_) => arguments.at_once,
     };
-    let (next, broken) = (AtomicU64::new(arguments.seed), AtomicU64::new(0));
+    let next = AtomicU64::new(arguments.seed);
+    let (passed, broken) = (AtomicU64::new(0), AtomicU64::new(0));
     let end = arguments.seed + arguments.seeds;
     std::thread::scope(|threads| {
         for _ in 0..at_once.min(arguments.seeds) {
@@ -76,15 +77,17 @@ fn main() -> anyhow::Result<ExitCode> {
                     if seed >= end || (arguments.first && broken.load(Ordering::Relaxed) > 0) {
                         return;
                     }
-                    if !passes(seed, &form, &arguments) {
-                        broken.fetch_add(1, Ordering::Relaxed);
-                    }
+                    let outcome = if passes(seed, &form, &arguments) {
+                        &passed
+                    } else {
+                        &broken
+                    };
+                    outcome.fetch_add(1, Ordering::Relaxed);
                 }
             });
         }
     });
-    let broken = broken.into_inner();
-    let passed = next.into_inner().min(end) - arguments.seed - broken;
+    let (passed, broken) = (passed.into_inner(), broken.into_inner());
     println!("test result: {passed} passed; {broken} failed; 0 ignored");
     Ok(if broken == 0 {
         ExitCode::SUCCESS

@@ -60,6 +60,18 @@ pub async fn each_draft_is_answered_by_itself(db: Arc<dyn DbApi>) {
     assert!(matches!(&outcomes[2], Outcome::Refused(Refusal::Invalid { pointer, .. }) if pointer == "/mentions"));
     assert!(matches!(&outcomes[3], Outcome::Refused(Refusal::NotFound)));
     assert!(matches!(&outcomes[4], Outcome::Appended(appended) if appended.event.seq.get() == 2));
+    let again = draft(&ada, here.id, fresh_message());
+    append(&*db, vec![again.clone()]).await;
+    let mixed = append(&*db, vec![again, draft(&ada, here.id, fresh_message())]).await;
+    let place = |outcome: &Outcome| match outcome {
+        Outcome::Appended(appended) => Some((appended.event.seq.get(), appended.repeated)),
+        Outcome::Refused(_) => None,
+    };
+    assert_eq!(
+        mixed.iter().map(place).collect::<Vec<_>>(),
+        [Some((3, true)), Some((4, false))]
+    );
+    assert_eq!(seqs(&log(&*db, &ada, here.id).await), rising(4));
 }
 
 /// A seq given to what is refused or repeated would be a gap; a send judged before its lock would stand after the removal.

@@ -49,12 +49,16 @@ fn check_type(parts: &Parts) -> Result<(), Problem> {
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
     let essence = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
-    if essence.trim().eq_ignore_ascii_case("application/json") {
+    let is_plain = parts
+        .headers
+        .get(header::CONTENT_ENCODING)
+        .is_none_or(|coding| coding == "identity");
+    if is_plain && essence.trim().eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
     Err(Problem::new(
         Code::UnsupportedMediaType,
-        "Send the body as application/json.",
+        "Send the body as application/json, and not compressed.",
     ))
 }
 

@@ -122,12 +122,11 @@ impl Drop for Running {
 
 const ADA: &str = r#"{"username":"ada","password":"correct horse battery"}"#;
 
-fn lives_on(topology: &str) {
+fn lives_on(topology: &str, stop: Signal) {
     let data = Data::new(&format!("on-{topology}"));
     let mut first = data.up(topology);
     assert_eq!(first.ask("POST", "/auth/register", ADA), 201);
-    // As Ctrl-C does.
-    assert_eq!(first.end(Signal::INT), Some(0));
+    assert_eq!(first.end(stop), Some(0));
     assert!(Endpoints::read(data.0.path()).is_err());
 
     let mut second = data.up(topology);
@@ -142,12 +141,14 @@ fn lives_on(topology: &str) {
 
 #[test]
 fn one_process_leaves_nothing_but_its_data() {
-    lives_on("single");
+    // As Ctrl-C does.
+    lives_on("single", Signal::INT);
 }
 
 #[test]
 fn many_processes_leave_nothing_but_their_data() {
-    lives_on("split");
+    // As a terminal does that is closed.
+    lives_on("split", Signal::HUP);
 }
 
 #[test]

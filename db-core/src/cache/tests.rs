@@ -10,7 +10,7 @@ use common::{UserId, limits};
 use service::Metrics;
 use sqlx::{Connection, PgConnection};
 
-use super::*;
+use super::{fence::State, *};
 use crate::Store;
 use path::{Manner, Path};
 
@@ -161,6 +161,27 @@ async fn a_writer_that_is_cut_off_closes_the_cache_before_it_acks() {
     // Who reaches Redis opens it again, with nothing in it from before.
     opened(&reader).await;
     assert_eq!(hit(&reader, entry).await, None);
+}
+
+/// Who was told last that it is closed, and acks without clearing it, has to ask again by the time that it is open.
+#[tokio::test]
+async fn once_it_is_open_nobody_trusts_that_it_is_closed() {
+    let redis = std::env::var("CHAT_TEST_REDIS").expect("CHAT_TEST_REDIS names no Redis; `./dev test` starts one");
+    let (store, path) = (fresh_store().await, Path::to(&redis).await);
+    path.be(Manner::Cut);
+    let cache = RedisCache::start(path.url(), "late:", store.fence()).unwrap();
+    let mut last_told = store.fence();
+    assert_eq!(last_told.confirm().await.unwrap().state, State::Closed);
+    path.be(Manner::Through);
+    loop {
+        let asking = store.fence();
+        if asking.confirm().await.unwrap().state != State::Closed {
+            break;
+        }
+        last_told = asking;
+    }
+    opened(&cache).await;
+    assert_eq!(last_told.look(), None);
 }
 
 /// A name that can't be confirmed can't be trusted: readers pass the cache by, writers do not ack.
