@@ -54,11 +54,7 @@ async fn what_its_replica_has_not_heard_is_never_acknowledged() {
     let hung = Hung::new(processes(&pair.replica));
     let draft = draft(&pair.ada, pair.room, fresh_message());
     for _ in 0..2 {
-        let outcome = append(&*pair.db, vec![draft.clone()]).await.remove(0);
-        assert!(
-            matches!(outcome, Outcome::Refused(Refusal::Unavailable { .. })),
-            "{outcome:?}"
-        );
+        pair.not_acked(&draft).await;
     }
     drop(hung);
     assert_eq!(pair.acked(draft).await, 3, "as it was written first");
@@ -73,11 +69,7 @@ async fn after_a_crash_a_repeat_waits_for_the_replica_too() {
     let hung = Hung::new(processes(&pair.replica));
     let draft = draft(&pair.ada, pair.room, fresh_message());
     for _ in 0..2 {
-        let outcome = append(&*pair.db, vec![draft.clone()]).await.remove(0);
-        assert!(
-            matches!(outcome, Outcome::Refused(Refusal::Unavailable { .. })),
-            "{outcome:?}"
-        );
+        pair.not_acked(&draft).await;
         restart(&mut pair.leader).await;
         let written = "select head_seq from rooms";
         let mut leader = PgConnection::connect(pair.leader.url()).await.unwrap();

@@ -78,28 +78,32 @@ impl Rooms {
         }
     }
 
-    /// Opens a room for a socket and answers `joined` or an error through its outbox.
-    pub async fn join(
+    /// Opens a room for a socket and answers `joined` or an error through its outbox. The socket may leave the room as soon
+    /// as this returns; what is left to do is in the future.
+    pub fn join(
         self: &Arc<Self>,
         ws: WsId,
-        actor: &Actor,
+        actor: Actor,
         outbox: &Arc<Outbox>,
         reference: Option<String>,
         join: JoinRoom,
-    ) {
+    ) -> impl Future<Output = ()> + use<> {
         let (user, with_events) = (actor.user_id, join.after_seq.is_some());
         let (cell, ()) = self.with(join.room_id, |feed| {
             feed.join(ws, user, outbox.clone(), reference, with_events);
         });
-        // First the topic, then the head: what is announced after that head is heard.
-        self.subscribe(&cell).await;
-        let answer = self.open(actor, &join).await.map_err(Problem::from);
-        let wishes = cell.state.lock().feed.opened(ws, answer);
-        self.fulfil(&cell, wishes);
-        self.settle(cell);
+        let rooms = self.clone();
+        async move {
+            // First the topic, then the head: what is announced after that head is heard.
+            rooms.subscribe(&cell).await;
+            let answer = rooms.open(actor, &join).await.map_err(Problem::from);
+            let wishes = cell.state.lock().feed.opened(ws, answer);
+            rooms.fulfil(&cell, wishes);
+            rooms.settle(cell);
+        }
     }
 
-    async fn open(&self, actor: &Actor, join: &JoinRoom) -> Result<OpenedRoom, Refusal> {
+    async fn open(&self, actor: Actor, join: &JoinRoom) -> Result<OpenedRoom, Refusal> {
         let room = OpenRoom {
             room_id: join.room_id,
             after_seq: join.after_seq,
@@ -107,7 +111,7 @@ impl Rooms {
         };
         let answer = self
             .db
-            .open_rooms(Call::of(actor.clone()), OpenRooms { rooms: vec![room] })
+            .open_rooms(Call::of(actor), OpenRooms { rooms: vec![room] })
             .await?;
         match answer.value.rooms.into_iter().next() {
             Some(Opening::Opened(opened)) => Ok(*opened),

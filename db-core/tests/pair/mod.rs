@@ -104,6 +104,14 @@ impl Pair {
         acked.expect("nobody takes it")
     }
 
+    pub async fn not_acked(&self, draft: &Draft) {
+        let outcome = append(&*self.db, vec![draft.clone()]).await.remove(0);
+        assert!(
+            matches!(outcome, Outcome::Refused(Refusal::Unavailable { .. })),
+            "{outcome:?}"
+        );
+    }
+
     async fn try_until_acked(&self, draft: Draft) -> u64 {
         loop {
             match append(&*self.db, vec![draft.clone()]).await.remove(0) {

@@ -83,20 +83,23 @@ impl Joins {
     async fn work(self: Arc<Self>) {
         loop {
             let wanted = self.outbox.room_for_catch_up().await;
-            let next = {
+            let (room, joined) = {
                 let mut state = self.state.lock();
                 let next = state.queue.pop_front().filter(|_| wanted);
                 state.working = next.is_some();
-                next
+                let Some(Wanted { actor, reference, room }) = next else {
+                    return;
+                };
+                // Begun before the queue is let go: who leaves the room finds it in the one or in the other.
+                (
+                    room.room_id,
+                    self.rooms.join(self.ws, actor, &self.outbox, reference, room),
+                )
             };
-            let Some(Wanted { actor, reference, room }) = next else {
-                return;
-            };
-            let room_id = room.room_id;
-            self.rooms.join(self.ws, &actor, &self.outbox, reference, room).await;
+            joined.await;
             if self.state.lock().stopped {
                 // The socket ended meanwhile: nobody else would take it out of the room again.
-                self.rooms.disconnect(self.ws, [room_id]);
+                self.rooms.disconnect(self.ws, [room]);
             }
         }
     }

@@ -144,7 +144,9 @@ impl House {
             log_id: None,
         };
         let rooms = &self.gateway.rooms;
-        rooms.join(guest.ws, &guest.actor, &guest.outbox, None, join).await;
+        rooms
+            .join(guest.ws, guest.actor.clone(), &guest.outbox, None, join)
+            .await;
         seconds(1.5).await;
     }
 

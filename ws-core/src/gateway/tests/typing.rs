@@ -12,14 +12,19 @@ fn typing(guest: &Guest) -> Vec<bool> {
     frames.iter().map(|frame| frame["typing"].as_bool().unwrap()).collect()
 }
 
-#[tokio::test(start_paused = true)]
-async fn typing_in_a_conversation_of_two_reaches_nobody_while_it_is_blocked() {
+/// Two gateways, of which the first knows that the room is a conversation of two.
+fn conversation() -> (House, House) {
     let bus = MemoryBus::new();
     let direct = OneRoom {
         is_direct: true,
         ..OneRoom::default()
     };
-    let (one, two) = (House::with(direct, &bus), House::on(&bus));
+    (House::with(direct, &bus), House::on(&bus))
+}
+
+#[tokio::test(start_paused = true)]
+async fn typing_in_a_conversation_of_two_reaches_nobody_while_it_is_blocked() {
+    let (one, two) = conversation();
     let (ada, bob) = (one.enter(user(1)).await, two.enter(user(2)).await);
     types(&one, &ada);
     seconds(1.0).await;
@@ -41,12 +46,7 @@ async fn typing_in_a_conversation_of_two_reaches_nobody_while_it_is_blocked() {
 
 #[tokio::test(start_paused = true)]
 async fn who_has_stopped_before_the_answer_is_not_shown() {
-    let bus = MemoryBus::new();
-    let direct = OneRoom {
-        is_direct: true,
-        ..OneRoom::default()
-    };
-    let (one, two) = (House::with(direct, &bus), House::on(&bus));
+    let (one, two) = conversation();
     let (ada, bob) = (one.enter(user(1)).await, two.enter(user(2)).await);
     types(&one, &ada);
     one.gateway.typists.sent(ROOM, ada.ws);
