@@ -134,9 +134,9 @@ pub const HEARTBEAT: Duration = Duration::from_secs(25);
 pub const MISSED_PONGS: u32 = 2;
 pub const ROOMS_PER_JOIN: usize = 100;
 pub const ROOMS_PER_SOCKET: usize = 1_000;
-/// Rooms that one socket has asked for and that are not answered yet; more close it. Each may be asked for twice.
+/// Rooms that one socket has asked for and that are not answered yet; more are `rate-limited`. Each may be asked for twice.
 pub const JOINS_WAITING: usize = 2 * ROOMS_PER_SOCKET;
-/// Rooms that may know of one socket: it joined them, or sends to them. More close it.
+/// Rooms that may know of one socket: it joined them, or sends to them. More are `rate-limited`.
 pub const ROOMS_CONCERNED: usize = 2 * ROOMS_PER_SOCKET;
 pub const SOCKETS_PER_USER: usize = 50;
 pub const FRAMES_PER_SECOND: u32 = 50;

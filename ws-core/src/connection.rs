@@ -100,11 +100,10 @@ impl Connection {
             started,
         };
         running.be(Presence::Online);
-        let ending = match running.act(vec![welcome]).await {
-            Ok(()) => running.converse(&mut stream).await,
-            Err(code) => Ending::Close(code),
-        };
+        running.act(vec![welcome]).await;
+        let ending = running.converse(&mut stream).await;
         let rooms = std::mem::take(&mut running.rooms);
+        self.outbox.abandon();
         running.joins.stop();
         running.markers.stop();
         drop(running);
@@ -166,7 +165,7 @@ impl Running<'_> {
                 Turn::Stalled(Stalled) => return Ending::Close(reason.unwrap_or(CloseCode::TooSlow)),
                 Turn::Wake => self.socket.tick(self.now()),
             };
-            if let Err(code) = self.act(actions).await {
+            if let Some(code) = self.act(actions).await {
                 return Ending::Close(code);
             }
         }

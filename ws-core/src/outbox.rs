@@ -96,12 +96,19 @@ impl Outbox {
     pub fn close(&self, code: CloseCode) {
         self.queue.lock().close.get_or_insert(code);
         self.reader.wake();
+        self.maker.wake();
     }
 
     /// Closes the socket after these last words, before what waits.
     pub fn end(&self, last: &ServerFrame, code: CloseCode) {
         self.queue.lock().end(Encoded::of_frame(last).0, code);
         self.reader.wake();
+        self.maker.wake();
+    }
+
+    /// The socket is gone: what waits is dropped, and nothing more is made for it.
+    pub fn abandon(&self) {
+        self.queue.lock().abandon();
         self.maker.wake();
     }
 

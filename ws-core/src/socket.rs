@@ -16,7 +16,8 @@ use common::{
     token::{Actor, Scope},
 };
 
-use requests::{error, reply};
+pub use requests::error;
+use requests::reply;
 
 /// What the surroundings of a socket have to do, in this order.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,35 +3,29 @@
 use std::collections::VecDeque;
 
 use common::{
-    RoomId,
-    frame::{CloseCode, ServerFrame},
+    Problem, RoomId,
+    frame::{CloseCode, JoinRoom, ServerFrame},
     limits,
     room::Presence,
 };
 use db_api::types::Draft;
 
 use super::Running;
-use crate::{feed::Send, socket::Action};
+use crate::{
+    feed::Send,
+    socket::{Action, error},
+};
 
 impl Running<'_> {
-    /// Does what the socket decided.
-    ///
-    /// # Errors
-    /// The code with which it has to end.
-    pub(super) async fn act(&mut self, actions: Vec<Action>) -> Result<(), CloseCode> {
+    /// Does what the socket decided; with a code when it has to end.
+    pub(super) async fn act(&mut self, actions: Vec<Action>) -> Option<CloseCode> {
         let mut queue: VecDeque<Action> = actions.into();
         while let Some(action) = queue.pop_front() {
             let connection = self.connection;
             let (gateway, ws) = (&connection.gateway, connection.ws);
             match action {
                 Action::Reply(reply) => connection.outbox.answer(&reply.0),
-                Action::Join { reference, rooms } => {
-                    for room in &rooms {
-                        self.concerns(room.room_id)?;
-                        gateway.rooms.joins_anew(ws, room.room_id);
-                    }
-                    self.joins.add(self.socket.actor(), reference, rooms)?;
-                }
+                Action::Join { reference, rooms } => queue.extend(self.join(reference, rooms)),
                 Action::Leave { reference, room } => {
                     self.joins.cancel(room);
                     gateway.rooms.leave(ws, room);
@@ -40,7 +34,7 @@ impl Running<'_> {
                         room_id: room,
                     });
                 }
-                Action::Send { reference, send } => self.send(reference, *send)?,
+                Action::Send { reference, send } => queue.extend(self.send(reference, *send)),
                 Action::Typing { room } => {
                     // What was asked for may not be joined yet, or no longer.
                     if gateway.rooms.has_joined(room, ws) {
@@ -57,24 +51,48 @@ impl Running<'_> {
                     queue.extend(self.socket.verified(reference, verified));
                 }
                 Action::Ping => connection.outbox.ping(),
-                Action::Close(code) => return Err(code),
+                Action::Close(code) => return Some(code),
             }
         }
-        Ok(())
+        None
     }
 
-    /// Notes a room that is going to know of this socket.
-    fn concerns(&mut self, room: RoomId) -> Result<(), CloseCode> {
+    /// Notes a room that is going to know of this socket, unless too many do.
+    fn concerns(&mut self, room: RoomId) -> bool {
         if self.rooms.len() >= limits::ROOMS_CONCERNED && !self.rooms.contains(&room) {
             let (rooms, socket, ws) = (&self.connection.gateway.rooms, &self.socket, self.connection.ws);
             self.rooms
                 .retain(|room| socket.asked_for(*room) || rooms.know(*room, ws));
-            if self.rooms.len() >= limits::ROOMS_CONCERNED {
-                return Err(CloseCode::TooManyFrames);
-            }
         }
-        self.rooms.insert(room);
-        Ok(())
+        let concerned = self.rooms.len() < limits::ROOMS_CONCERNED || self.rooms.contains(&room);
+        if concerned {
+            self.rooms.insert(room);
+        }
+        concerned
+    }
+
+    /// Opens the rooms, but for those that have to be asked for once others are answered.
+    fn join(&mut self, reference: Option<String>, mut rooms: Vec<JoinRoom>) -> Vec<Action> {
+        let (gateway, ws) = (self.connection.gateway.clone(), self.connection.ws);
+        let mut places = self.joins.places();
+        let mut refused = Vec::new();
+        rooms.retain(|JoinRoom { room_id, .. }| {
+            let taken = places > 0 && self.concerns(*room_id);
+            if taken {
+                places -= 1;
+                gateway.rooms.joins_anew(ws, *room_id);
+            } else {
+                if !gateway.rooms.know(*room_id, ws) {
+                    self.socket.room_ended(*room_id);
+                }
+                refused.push(error(reference.clone(), Some(*room_id), None, later()));
+            }
+            taken
+        });
+        if !rooms.is_empty() {
+            self.joins.add(self.socket.actor(), reference, rooms);
+        }
+        refused
     }
 
     /// Says how the user is by this socket.
@@ -84,8 +102,11 @@ impl Running<'_> {
         attendance.set(connection.actor.user_id, connection.ws, status);
     }
 
-    fn send(&mut self, reference: Option<String>, send: common::frame::Send) -> Result<(), CloseCode> {
+    fn send(&mut self, reference: Option<String>, send: common::frame::Send) -> Option<Action> {
         let (room, ws) = (send.room_id, self.connection.ws);
+        if !self.concerns(room) {
+            return Some(error(reference, Some(room), Some(send.message_id), later()));
+        }
         let draft = Draft {
             actor: self.socket.actor().clone(),
             room_id: room,
@@ -96,7 +117,6 @@ impl Running<'_> {
             ws_id: Some(ws),
             traceparent: send.traceparent.filter(|text| http_contract::headers::is_sampled(text)),
         };
-        self.concerns(room)?;
         self.connection.gateway.rooms.send(
             room,
             Send {
@@ -106,6 +126,11 @@ impl Running<'_> {
                 draft,
             },
         );
-        Ok(())
+        None
     }
+}
+
+/// Until what this socket has asked for is answered.
+fn later() -> Problem {
+    Problem::rate_limited(1_000)
 }

@@ -3,12 +3,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use common::{
-    RoomId, WsId,
-    frame::{CloseCode, JoinRoom},
-    limits,
-    token::Actor,
-};
+use common::{RoomId, WsId, frame::JoinRoom, limits, token::Actor};
 use parking_lot::Mutex;
 
 use crate::{outbox::Outbox, rooms::Rooms};
@@ -43,20 +38,14 @@ impl Joins {
         })
     }
 
+    /// How many more rooms may wait.
+    pub fn places(&self) -> usize {
+        limits::JOINS_WAITING.saturating_sub(self.state.lock().queue.len())
+    }
+
     /// Opens them at their turn.
-    ///
-    /// # Errors
-    /// The code to close with when more than [`limits::JOINS_WAITING`] would wait.
-    pub fn add(
-        self: &Arc<Self>,
-        actor: &Actor,
-        reference: Option<String>,
-        rooms: Vec<JoinRoom>,
-    ) -> Result<(), CloseCode> {
+    pub fn add(self: &Arc<Self>, actor: &Actor, reference: Option<String>, rooms: Vec<JoinRoom>) {
         let mut state = self.state.lock();
-        if state.queue.len() + rooms.len() > limits::JOINS_WAITING {
-            return Err(CloseCode::TooManyFrames);
-        }
         let wanted = |room| Wanted {
             actor: actor.clone(),
             reference: reference.clone(),
@@ -66,7 +55,6 @@ impl Joins {
         if !std::mem::replace(&mut state.working, true) {
             tokio::spawn(self.clone().work());
         }
-        Ok(())
     }
 
     /// The client left the room before its turn came.

@@ -70,6 +70,10 @@ impl Queue {
         }
     }
 
+    pub fn abandon(&mut self) {
+        self.close_without_the_rest(self.close.unwrap_or(CloseCode::GoingAway));
+    }
+
     /// The client resumes from where it was, if it may.
     fn close_without_the_rest(&mut self, code: CloseCode) {
         *self = Self {

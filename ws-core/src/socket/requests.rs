@@ -99,7 +99,8 @@ pub(super) fn reply(frame: ServerFrame) -> Action {
     Action::Reply(Box::new(Reply(frame)))
 }
 
-pub(super) fn error(
+/// What was asked for is refused.
+pub fn error(
     reference: Option<String>,
     room_id: Option<RoomId>,
     message_id: Option<common::MessageId>,
