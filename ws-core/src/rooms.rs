@@ -141,8 +141,7 @@ impl Rooms {
 
     /// Whether something of the socket is left in the room.
     pub fn know(&self, room: RoomId, ws: WsId) -> bool {
-        let knows = |cell: Arc<Cell>| cell.state.lock().feed.knows(ws);
-        self.existing(room).is_some_and(knows)
+        self.is(room, |feed| feed.knows(ws))
     }
 
     /// An event from the bus.
@@ -157,6 +156,11 @@ impl Rooms {
 
     fn existing(&self, room: RoomId) -> Option<Arc<Cell>> {
         self.cells.lock().get(&room).cloned()
+    }
+
+    /// What holds of the room's feed; nothing does where there is none.
+    fn is(&self, room: RoomId, holds: impl FnOnce(&Feed<Arc<Outbox>>) -> bool) -> bool {
+        self.existing(room).is_some_and(|cell| holds(&cell.state.lock().feed))
     }
 
     /// Acts on the room's feed, which is made when there is none.

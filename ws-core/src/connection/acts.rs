@@ -59,16 +59,15 @@ impl Running<'_> {
 
     /// Notes a room that is going to know of this socket, unless too many do.
     fn concerns(&mut self, room: RoomId) -> bool {
-        if self.rooms.len() >= limits::ROOMS_CONCERNED && !self.rooms.contains(&room) {
+        if self.rooms.contains(&room) {
+            return true;
+        }
+        if self.rooms.len() >= limits::ROOMS_CONCERNED {
             let (rooms, socket, ws) = (&self.connection.gateway.rooms, &self.socket, self.connection.ws);
             self.rooms
                 .retain(|room| socket.asked_for(*room) || rooms.know(*room, ws));
         }
-        let concerned = self.rooms.len() < limits::ROOMS_CONCERNED || self.rooms.contains(&room);
-        if concerned {
-            self.rooms.insert(room);
-        }
-        concerned
+        self.rooms.len() < limits::ROOMS_CONCERNED && self.rooms.insert(room)
     }
 
     /// Opens the rooms, but for those that have to be asked for once others are answered.

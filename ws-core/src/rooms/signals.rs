@@ -9,8 +9,8 @@ use db_api::{
 };
 use tokio::time::Instant;
 
-use super::{Cell, Rooms};
-use crate::{outbox::Outbox, signal::SignalFrame};
+use super::Rooms;
+use crate::{feed::Feed, outbox::Outbox, signal::SignalFrame};
 
 /// A socket, and whose it is.
 pub type Ear = (WsId, UserId, Arc<Outbox>);
@@ -32,8 +32,7 @@ impl Rooms {
     }
 
     pub fn is_direct(&self, room: RoomId) -> bool {
-        let is_direct = |cell: Arc<Cell>| cell.state.lock().feed.is_direct();
-        self.existing(room).is_some_and(is_direct)
+        self.is(room, Feed::is_direct)
     }
 
     /// Whether the other of a conversation of two may hear that a member types. A block has no place in the log, so only
@@ -54,8 +53,7 @@ impl Rooms {
     }
 
     pub fn has_joined(&self, room: RoomId, ws: WsId) -> bool {
-        let joined = |cell: Arc<Cell>| cell.state.lock().feed.has_joined(ws);
-        self.existing(room).is_some_and(joined)
+        self.is(room, |feed| feed.has_joined(ws))
     }
 
     /// The sockets of a room in which presence is told; `None` where it isn't, or nobody listens.

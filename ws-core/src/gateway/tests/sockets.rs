@@ -28,9 +28,7 @@ async fn say(client: &mut Client, frame: Value) {
 }
 
 /// Reads what came up to the end: the types of the frames, and the code.
-async fn read_to_the_end(
-    client: &mut (impl futures_util::Stream<Item = Result<Message, Error>> + Unpin),
-) -> (Vec<String>, u16) {
+async fn read_to_the_end(client: &mut Client) -> (Vec<String>, u16) {
     let mut kinds = Vec::new();
     while let Some(message) = client.next().await {
         match message.unwrap() {
