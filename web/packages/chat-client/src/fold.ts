@@ -13,6 +13,8 @@ export interface LogMessage {
   mentions: readonly string[];
   body: Body;
   editedAt?: string;
+  /** The place of its deletion in the log. */
+  deletedSeq?: number;
   /** Who reacted, in the order in which they did. */
   reactions: readonly { emoji: string; userIds: readonly string[] }[];
 }
@@ -48,7 +50,7 @@ export function changed(message: LogMessage, event: Change): LogMessage {
     case "edited":
       return { ...message, body: bodyOf(event), editedAt: event.editedAt };
     case "deleted":
-      return { ...message, body: { kind: "deleted" }, reactions: [] };
+      return { ...message, body: { kind: "deleted" }, reactions: [], deletedSeq: event.seq };
     case "reaction":
       return { ...message, reactions: reacted(message.reactions, event) };
   }

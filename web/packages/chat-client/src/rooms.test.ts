@@ -1,8 +1,10 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { LogMessage } from "./fold.ts";
 import type { Room } from "./http.ts";
-import { startLog, type RoomLog } from "./log.ts";
+import { apply, prepend, startLog, type RoomLog } from "./log.ts";
 import { RoomList, count } from "./rooms.ts";
+import type { DurableEvent } from "./wire.ts";
 
 const room = (more: Partial<Room>): Room => ({
   ...{ id: "r", kind: "room", visibility: "public", encryption: "none", epoch: 0, createdAt: "now" },
@@ -59,6 +61,71 @@ test("what went by unseen, another history, and a deletion of something unseen a
   expect(count(room({}), 4, heard, "me").sure).toBe(false);
   expect(count(room({ headSeq: 11 }), 4, heard, "me").sure).toBe(true);
   expect(count(room({ unreadCount: 0 }), 4, heard, "me")).toEqual(counts(0, 1, true));
+});
+
+test("a deletion behind the list, of a message that is here and was counted in it, is not sure", () => {
+  const gone = message(9, { body: { kind: "deleted" }, deletedSeq: 11 });
+  const heard = log(8, 11, [message(8), gone]);
+  expect(count(room({}), 4, heard, "me").sure).toBe(false);
+  expect(count(room({ headSeq: 11 }), 4, heard, "me").sure).toBe(true);
+});
+
+/** What somebody did: said something (one in three names me, one in four is mine), or deleted what was said. */
+const deed = fc.record({ deletes: fc.boolean(), n: fc.nat(100) });
+
+function told(deeds: readonly { deletes: boolean; n: number }[]): DurableEvent[] {
+  const standing: string[] = [];
+  return deeds.map(({ deletes, n }, at) => {
+    const [gone] = deletes ? standing.splice(n % (standing.length || 1), 1) : [];
+    const where = { roomId: "r", seq: at + 1 };
+    if (gone) return { ...where, type: "deleted", messageId: gone, deletedBy: "you", deletedAt: "now" };
+    standing.push(`m${at + 1}`);
+    return {
+      ...{
+        ...where,
+        type: "message",
+        messageId: `m${at + 1}`,
+        senderName: "You",
+        sentAt: "now",
+        message: "x",
+      },
+      ...{ senderId: n % 4 === 0 ? "me" : "you", mentions: n % 3 === 0 ? ["me"] : [] },
+    };
+  });
+}
+
+/** My unread messages and those that name me, as a server counts them at a place of its log. */
+function counted(events: readonly DurableEvent[], read: number, head: number) {
+  const upTo = events.filter(({ seq }) => seq <= head);
+  const gone = new Set(upTo.flatMap((event) => (event.type === "deleted" ? [event.messageId] : [])));
+  const fresh = upTo.flatMap((event) =>
+    event.type === "message" && event.seq > read && event.senderId !== "me" && !gone.has(event.messageId)
+      ? [event]
+      : [],
+  );
+  return {
+    unreadCount: fresh.length,
+    mentionCount: fresh.filter(({ mentions }) => mentions?.includes("me")).length,
+  };
+}
+
+test("a count that is sure is the server's, wherever the list was made, the log begins and the marker is", () => {
+  const places = fc.array(fc.nat(40), { minLength: 5, maxLength: 5 });
+  fc.assert(
+    fc.property(fc.array(deed, { minLength: 1, maxLength: 40 }), places, (deeds, at) => {
+      const events = told(deeds);
+      const place = (n: number) => (at[n] ?? 0) % (events.length + 1);
+      const [headSeq, readSeq, joined, older, head] = [place(0), place(1), place(2), place(3), place(4)];
+      const read = Math.max(readSeq, (at[0] ?? 0) % 2 ? place(3) : 0);
+      const until = Math.max(joined, head);
+      const begun = events.slice(joined, until).reduce(apply, startLog("log", joined));
+      const log = prepend(begun, events.slice(Math.min(older, joined), joined));
+      const listed = room({ headSeq, readSeq, ...counted(events, readSeq, headSeq) });
+      const { sure, ...shown } = count(listed, read, log, "me");
+      if (sure) expect(shown).toEqual(counted(events, read, Math.max(headSeq, until)));
+    }),
+    { numRuns: 5_000 },
+  );
 });
 
 test("a marker only moves forward, and one that may not have arrived is forgotten", () => {

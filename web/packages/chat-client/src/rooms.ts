@@ -117,13 +117,20 @@ export function count(room: Room, read: number, log: RoomLog | undefined, me: st
   if (log && log.from <= read + 1 && log.head >= headSeq) return since(read, true);
   if (read > (readSeq ?? 0)) return since(read, read >= Math.max(headSeq, log?.head ?? 0));
   const more = since(headSeq, !log || log.from <= headSeq + 1);
-  // A message of before the log's stretch is gone: whether it was one of those counted is not known.
-  const gone = log?.changes.some((change) => change.type === "deleted" && change.seq > headSeq) ?? false;
+  const gone = log ? deletedSince(log, headSeq) : false;
   return {
     unreadCount: unreadCount + more.unreadCount,
     mentionCount: mentionCount + more.mentionCount,
     sure: more.sure && !(gone && unreadCount > 0),
   };
+}
+
+/** Whether a message that was said up to a place is gone since: it may be one of those that were counted there. */
+function deletedSince({ messages, changes }: RoomLog, place: number): boolean {
+  return (
+    changes.some((change) => change.type === "deleted" && change.seq > place) ||
+    messages.some(({ seq, deletedSeq }) => seq <= place && deletedSeq !== undefined && deletedSeq > place)
+  );
 }
 
 /** Others' messages above a place; from the end, as they are few. */
