@@ -72,7 +72,10 @@ export class Socket {
     this.closed = new Promise((resolve) => this.ws.on("close", (code) => resolve(code)));
     this.opened = new Promise((resolve, reject) => {
       this.ws.on("open", () => resolve(this));
-      this.ws.on("unexpected-response", (_, response) => reject(Object.assign(new Error("refused"), { status: response.statusCode })));
+      this.ws.on("unexpected-response", (_, response) => {
+        response.destroy();
+        reject(Object.assign(new Error("refused"), { status: response.statusCode }));
+      });
       this.ws.on("error", reject);
     });
     this.opened.catch(() => {});

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import net from "node:net";
 import { test } from "node:test";
-import { Socket, assertProblem, at, endpoints, eventually, family, here, person, quiet, room, say, uuid, without } from "./lib.mjs";
+import { Socket, assertProblem, at, endpoints, eventually, family, here, http, person, quiet, room, say, uuid, without } from "./lib.mjs";
+import { isOut, login, refusal } from "./sessions.mjs";
 
 const offline = (who) => (frame) => frame.type === "presence" && frame.userId === who.id && frame.status === "offline";
 const text = (message) => (frame) => frame.type === "message" && frame.message === message;
@@ -21,6 +22,44 @@ const insist = (socket, id, message, messageId) =>
     assert.equal(answer.type, "ack", JSON.stringify(answer));
     return answer;
   });
+
+test("Redis hangs: a session that ends is out everywhere, its sockets too", async () => {
+  const ada = await person("ada");
+  const phone = await login(ada.username);
+  const sockets = await Promise.all(at.ws.map((url) => Socket.open(phone, url)));
+  const { sid } = (await phone.as("GET", "/auth/verify")).json;
+  await without("redis", async () => {
+    assert.equal((await ada.as("DELETE", `/auth/sessions/${sid}`)).status, 204);
+    for (const socket of sockets) {
+      assert.equal(await socket.closed, 4401);
+      assert.equal(socket.frames.at(-1).kind, "session-revoked");
+    }
+    await isOut(phone);
+    assert.equal((await ada.as("GET", "/api/me")).status, 200);
+  });
+});
+
+test("doors that db-core can't tell who was ended let nobody in after 30 s; open sockets stay", async () => {
+  const { ada, a, b } = await here();
+  const doors = [at.web, at.api];
+  await without("db-core", async () => {
+    const started = Date.now();
+    // Until then who they know is let in.
+    assert.equal((await http("GET", "/auth/verify", { token: ada.token })).status, 200);
+    await eventually(async () => {
+      assertProblem(await http("GET", "/auth/verify", { token: ada.token }), 503, "unavailable");
+      for (const origin of doors) assertProblem(await http("GET", "/api/me", { token: ada.token, origin }), 503, "unavailable");
+      for (const url of at.ws) assert.equal(await refusal(ada, url), 503);
+    }, 60);
+    console.log(`# nobody is let in after ${Date.now() - started} ms`);
+    for (const socket of [a, b]) assert.equal((await socket.ask({ type: "ping" })).type, "pong");
+  });
+  await eventually(async () => {
+    for (const origin of doors) assert.equal((await http("GET", "/api/me", { token: ada.token, origin })).status, 200);
+  });
+  for (const url of at.ws) await eventually(async () => (await Socket.open(ada, url)).close());
+  await Promise.all([a.close(), b.close()]);
+});
 
 test("db-core hangs: callers are told soon, sockets stay, a message comes once", async () => {
   const { ada, id, a, b } = await here();

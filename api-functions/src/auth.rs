@@ -3,10 +3,10 @@
 
 #![allow(dead_code, reason = "it describes what edge-auth serves")]
 
-use common::jwk::Jwks;
-use http_contract::auth::{LoginBody, RefreshBody, RegisterBody, Session, Verified};
+use common::{SessionId, jwk::Jwks};
+use http_contract::auth::{LoginBody, OwnSessions, PasswordBody, RefreshBody, RegisterBody, Session, Verified};
 
-use crate::openapi::{Entering, ProblemBody, Verifying};
+use crate::openapi::{Entering, ProblemBody, Reading, Verifying};
 
 /// Makes an account, and a first session of it.
 #[utoipa::path(post, path = "/auth/register", tag = "auth", security(()), request_body = RegisterBody,
@@ -50,3 +50,20 @@ fn verify() {}
 /// The public keys of access tokens (RFC 7517); they may be kept for five minutes.
 #[utoipa::path(get, path = "/.well-known/jwks.json", tag = "auth", security(()), responses((status = 200, body = Jwks)))]
 fn published_keys() {}
+
+/// My sessions that go on.
+#[utoipa::path(get, path = "/auth/sessions", tag = "auth", responses((status = 200, body = OwnSessions), Reading))]
+fn sessions() {}
+
+/// Ends one of my sessions; again is no error.
+#[utoipa::path(delete, path = "/auth/sessions/{sid}", tag = "auth", params(("sid" = SessionId, Path)),
+    responses((status = 204), (status = 404, body = ProblemBody, content_type = "application/problem+json"), Reading))]
+fn end_session() {}
+
+/// Changes my password and ends my other sessions.
+#[utoipa::path(post, path = "/auth/password", tag = "auth", request_body = PasswordBody,
+    responses(
+        (status = 204),
+        (status = 401, description = "`invalid-credentials`, `unauthenticated`, `token-expired`", body = ProblemBody, content_type = "application/problem+json"),
+        Entering))]
+fn change_password() {}

@@ -25,7 +25,7 @@ pub struct Writer(pub Call);
 
 async fn verified(parts: &Parts, api: &Api) -> Result<Actor, Problem> {
     let checked = match headers::bearer(&parts.headers) {
-        Some(token) => api.verifier.verify(token).await,
+        Some(token) => admitted(token, api).await,
         None => Err(Problem::unauthenticated()),
     };
     let outcome = match &checked {
@@ -35,6 +35,12 @@ async fn verified(parts: &Parts, api: &Api) -> Result<Actor, Problem> {
     };
     api.validations.get_or_create(&Outcome { outcome }).inc();
     checked
+}
+
+async fn admitted(token: &str, api: &Api) -> Result<Actor, Problem> {
+    let actor = api.verifier.verify(token).await?;
+    api.admission.admit(&actor).await?;
+    Ok(actor)
 }
 
 async fn call(parts: &Parts, api: &Api, scope: Scope) -> Result<Call, Refused> {

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use common::service_token::ServiceKey;
+use admission::{Admission, receiver};
+use common::service_token::{Service, ServiceKey};
 use db_api::DbApi;
 use service::{
     CancellationToken, Common, Door, Env, Faults, Listeners, Metrics, Verifier,
     internal::{self, ready},
     metrics::HttpMetrics,
+    minted,
 };
 
 use crate::{Api, router};
@@ -41,6 +43,7 @@ impl Config {
 /// Serves until `stop`.
 pub async fn serve(
     common: Common,
+    service_key: ServiceKey,
     db: Arc<dyn DbApi>,
     verifier: Verifier,
     listeners: Listeners,
@@ -53,19 +56,19 @@ pub async fn serve(
         allowed_origins: common.allowed_origins,
         trusted_proxies: common.trusted_proxies,
     };
-    let public = door.keep(router(Api::new(db, verifier.clone(), &metrics)));
+    let admission = Admission::new(db.clone(), minted::now);
+    let told = receiver(admission.clone(), Service::ApiFunctions, service_key);
+    let public = door.keep(router(Api::new(db, verifier.clone(), admission.clone(), &metrics)));
     let ready = ready(move || {
-        let ready = verifier.is_ready();
-        async move {
-            if ready {
-                Ok(())
-            } else {
-                Err("there are no keys to verify tokens with".to_owned())
-            }
-        }
+        let missing = match (verifier.is_ready(), admission.is_ready()) {
+            (false, _) => Some("there are no keys to verify tokens with"),
+            (_, false) => Some("it is not known which sessions were ended"),
+            _ => None,
+        };
+        async move { missing.map_or(Ok(()), |missing| Err(missing.to_owned())) }
     });
     tokio::join!(
-        service::serve(listeners.public, public, stop.clone()),
+        service::serve(listeners.public, told.merge(public), stop.clone()),
         service::serve(listeners.internal, internal::router(metrics, ready), stop),
     );
 }

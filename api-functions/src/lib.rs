@@ -1,6 +1,7 @@
 //! api-functions: the public HTTP API as one router (contract, section 3). A handler extracts, makes one call to db-core,
 //! answers. The router knows no server, so that the same one runs as a plain server and as a Lambda function.
 
+mod admin;
 mod asyncapi;
 mod auth;
 mod blocks;
@@ -22,6 +23,7 @@ mod search;
 
 use std::sync::Arc;
 
+use admission::Admission;
 use axum::{Router, middleware::from_fn};
 use db_api::DbApi;
 use prometheus_client::metrics::{counter::Counter, family::Family};
@@ -37,15 +39,17 @@ pub use openapi::document;
 pub struct Api {
     pub(crate) db: Arc<dyn DbApi>,
     pub(crate) verifier: Verifier,
+    pub(crate) admission: Admission,
     pub(crate) validations: Family<Outcome, Counter>,
 }
 
 impl Api {
-    pub fn new(db: Arc<dyn DbApi>, verifier: Verifier, metrics: &Metrics) -> Self {
+    pub fn new(db: Arc<dyn DbApi>, verifier: Verifier, admission: Admission, metrics: &Metrics) -> Self {
         let validations = metrics.register("api_jwt_validation", "Access tokens checked", Family::default());
         Self {
             db,
             verifier,
+            admission,
             validations,
         }
     }
@@ -67,6 +71,7 @@ fn described() -> OpenApiRouter<Api> {
         .merge(messages::router())
         .merge(search::router())
         .merge(keys::router())
+        .merge(admin::router())
 }
 
 pub fn router(api: Api) -> Router {

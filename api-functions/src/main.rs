@@ -30,6 +30,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         &config.service_key,
     ));
     let verifier = Verifier::start(config.issuer, config.jwks_url);
-    api_functions::serve(config.common, db, verifier, listeners, stop).await;
+    api_functions::serve(config.common, config.service_key, db, verifier, listeners, stop).await;
     Ok(())
 }

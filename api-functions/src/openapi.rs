@@ -21,7 +21,10 @@ use crate::{Api, auth, caller::Answered};
     info(title = "Distributed chat: HTTP API", description = "The public contract, sections 2 and 3.", license(name = "MIT", identifier = "MIT")),
     servers((url = "/", description = "The one origin")),
     security(("bearer" = [])),
-    paths(auth::register, auth::login, auth::refresh, auth::logout, auth::verify, auth::published_keys),
+    paths(
+        auth::register, auth::login, auth::refresh, auth::logout, auth::verify, auth::published_keys,
+        auth::sessions, auth::end_session, auth::change_password
+    ),
     components(schemas(ProblemBody)),
     modifiers(&Schemes, &OptionalBodies)
 )]

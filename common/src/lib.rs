@@ -16,6 +16,7 @@ pub mod limits;
 pub mod octets;
 pub mod problem;
 pub mod refresh;
+pub mod revocation;
 pub mod room;
 pub mod server_key;
 pub mod service_token;

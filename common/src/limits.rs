@@ -84,6 +84,19 @@ pub const REFRESH_TOKEN_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 pub const REFRESH_GRACE: Duration = Duration::from_secs(10);
 /// How long the `Idempotency-Key` of a refresh is remembered.
 pub const REFRESH_KEY_LIFE: Duration = Duration::from_secs(24 * 3600);
+/// The list of revoked sessions goes to every door this often, changed or not; one that is older than the age lets nobody
+/// in. A session stands in it until no access token of its can be good: one may have been on its way as it ended.
+pub const REVOCATIONS_INTERVAL: Duration = Duration::from_secs(1);
+pub const REVOCATION_LIST_AGE: Duration = Duration::from_secs(30);
+pub const REVOCATIONS_KEPT: Duration = Duration::from_secs(ACCESS_TOKEN_LIFE.as_secs() + 60);
+/// Doors that ask at once, or soon after each other, share a look into the database.
+pub const REVOCATIONS_SHARED: Duration = Duration::from_millis(200);
+/// Bytes of a list that a door takes, and how long it may take to arrive.
+pub const REVOCATION_LIST_BYTES: usize = 16 * 1024 * 1024;
+/// Sessions that a door remembers to have asked about.
+pub const SESSIONS_ASKED: usize = 10_000;
+/// Sessions of one account that are told, the newest.
+pub const SESSIONS_LISTED: i64 = 1_000;
 /// Failed logins of one name within [`LOGIN_WINDOW`]: from one address, and from all.
 pub const LOGIN_FAILURES_HERE: u32 = 10;
 pub const LOGIN_FAILURES: u32 = 100;

@@ -16,9 +16,14 @@ pub fn decode(text: &str) -> Result<Vec<u8>, &'static str> {
         .map_err(|_| "must be base64url without padding")
 }
 
+/// Unpadded base64url of bytes.
+pub fn encode(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
 impl<const N: usize> Serialize for Octets<N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&URL_SAFE_NO_PAD.encode(self.0))
+        serializer.serialize_str(&encode(&self.0))
     }
 }
 

@@ -1,11 +1,12 @@
-//! How one service proves to db-core who it is: a short-lived JWT under a key that only the two of them hold.
+//! How a service proves to db-core who it is, and db-core to a service: a short-lived JWT under a key that only the two of
+//! them hold.
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
 use crate::{Timestamp, limits};
 
-pub const AUDIENCE: &str = "db-core";
+const CORE: &str = "db-core";
 
 /// Who may call db-core.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -44,7 +45,7 @@ impl std::fmt::Debug for ServiceKey {
 
 #[derive(Serialize, Deserialize)]
 struct Claims {
-    sub: Service,
+    sub: String,
     aud: String,
     exp: i64,
 }
@@ -54,33 +55,50 @@ impl ServiceKey {
         Self(bytes)
     }
 
-    /// A token that is good for [`limits::SERVICE_TOKEN_LIFE`] from `now`.
+    /// A token of a service for db-core, good for [`limits::SERVICE_TOKEN_LIFE`] from `now`.
     ///
     /// # Errors
     /// Only when the claims don't serialise.
     pub fn issue(&self, service: Service, now: Timestamp) -> Result<String, jsonwebtoken::errors::Error> {
-        let exp = now.plus(limits::SERVICE_TOKEN_LIFE).seconds();
-        let claims = Claims {
-            sub: service,
-            aud: AUDIENCE.into(),
-            exp,
-        };
-        jsonwebtoken::encode(
-            &Header::new(Algorithm::HS256),
-            &claims,
-            &EncodingKey::from_secret(&self.0),
-        )
+        self.sign(service.as_str(), CORE, now)
     }
 
-    /// Whether the token was made with this key, for `service`, and is still good.
+    /// A token of db-core for a service, good for as long.
+    ///
+    /// # Errors
+    /// Only when the claims don't serialise.
+    pub fn issue_to(&self, service: Service, now: Timestamp) -> Result<String, jsonwebtoken::errors::Error> {
+        self.sign(CORE, service.as_str(), now)
+    }
+
+    /// Whether the token was made with this key, by `service` for db-core, and is still good.
     pub fn verifies(&self, token: &str, service: Service, now: Timestamp) -> bool {
+        self.is_good(token, service.as_str(), CORE, now)
+    }
+
+    /// Whether the token was made with this key, by db-core for `service`, and is still good.
+    pub fn verifies_core(&self, token: &str, service: Service, now: Timestamp) -> bool {
+        self.is_good(token, CORE, service.as_str(), now)
+    }
+
+    fn sign(&self, from: &str, to: &str, now: Timestamp) -> Result<String, jsonwebtoken::errors::Error> {
+        let claims = Claims {
+            sub: from.to_owned(),
+            aud: to.to_owned(),
+            exp: now.plus(limits::SERVICE_TOKEN_LIFE).seconds(),
+        };
+        let key = EncodingKey::from_secret(&self.0);
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)
+    }
+
+    fn is_good(&self, token: &str, from: &str, to: &str, now: Timestamp) -> bool {
         let mut validation = Validation::new(Algorithm::HS256);
-        validation.set_audience(&[AUDIENCE]);
+        validation.set_audience(&[to]);
         validation.validate_exp = false;
         let key = DecodingKey::from_secret(&self.0);
         let skew = limits::CLOCK_SKEW.as_secs() as i64;
         jsonwebtoken::decode::<Claims>(token, &key, &validation)
-            .is_ok_and(|data| data.claims.sub == service && data.claims.exp + skew > now.seconds())
+            .is_ok_and(|data| data.claims.sub == from && data.claims.exp + skew > now.seconds())
     }
 }
 
@@ -94,6 +112,11 @@ mod tests {
         let token = key.issue(Service::WsCore, now).unwrap();
         assert!(key.verifies(&token, Service::WsCore, now));
         assert!(!key.verifies(&token, Service::EdgeAuth, now));
+        assert!(!key.verifies_core(&token, Service::WsCore, now));
+        let of_core = key.issue_to(Service::WsCore, now).unwrap();
+        assert!(key.verifies_core(&of_core, Service::WsCore, now));
+        assert!(!key.verifies_core(&of_core, Service::EdgeAuth, now));
+        assert!(!key.verifies(&of_core, Service::WsCore, now));
         assert!(!ServiceKey::new([2; 32]).verifies(&token, Service::WsCore, now));
         assert!(!key.verifies(&token, Service::WsCore, now.plus(std::time::Duration::from_secs(66))));
     }

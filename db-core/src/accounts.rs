@@ -1,54 +1,36 @@
-//! Accounts and their sessions.
+//! Accounts and their passwords.
 
-use bus::Announcement;
 use common::{
-    SessionId, Timestamp, UserId,
-    frame::{Notice, NoticeKind},
-    limits,
-    refresh::RefreshToken,
+    SessionId, UserId, limits,
     room::{AccountRole, User},
-    text::{DisplayName, Password},
-    token::{Actor, Scope},
+    text::{DeviceName, DisplayName, Password},
+    token::Scope,
 };
 use db_api::{
     Call, Refusal,
-    types::{Login, Logout, Nothing, Register, SessionGrant},
+    types::{ChangePassword, Login, Nothing, Register, SessionGrant},
 };
 use service::minted;
 use sqlx::{Postgres, Transaction};
 
 use crate::{
     Core, Registration,
-    passwords::is_common,
+    passwords::{is_common, is_outdated},
     rows::UserRow,
+    sessions::{ALL_SCOPES, Opened, end_sessions, open_session},
     store::{is_duplicate, refuse},
 };
-
-const ALL_SCOPES: [Scope; 2] = [Scope::Read, Scope::Write];
-
-fn words(scopes: &[Scope]) -> Vec<String> {
-    let word = |scope: &Scope| match scope {
-        Scope::Read => "chat:read".to_owned(),
-        Scope::Write => "chat:write".to_owned(),
-    };
-    scopes.iter().map(word).collect()
-}
-
-pub fn scopes(words: &[String]) -> Vec<Scope> {
-    ALL_SCOPES
-        .into_iter()
-        .filter(|scope| words.contains(&self::words(&[*scope])[0]))
-        .collect()
-}
 
 #[derive(sqlx::FromRow)]
 struct AccountRow {
     #[sqlx(flatten)]
     user: UserRow,
     password_hash: String,
-    role: String,
-    disabled: bool,
 }
+
+const COMMON: &str = "is one of the commonest passwords";
+/// What is asked of a password's account before it counts.
+const ACCOUNT: &str = "select id, username, display_name, password_hash from users";
 
 /// The circumstances of the database's part of a call that may wait long for its turn to hash: a database that is away
 /// is told as fast as anywhere.
@@ -56,39 +38,13 @@ fn hurried(call: &Call) -> Call {
     call.clone().within(call.deadline().min(limits::CALL_DEADLINE))
 }
 
-/// A session that has just been opened or moved on.
-pub struct Opened {
-    pub user: User,
-    pub role: AccountRole,
-    pub scopes: Vec<Scope>,
-    pub session: SessionId,
-    /// Rotations so far.
-    pub counter: u64,
-}
-
 impl Core {
-    pub(crate) fn grant(&self, opened: Opened, now: Timestamp) -> SessionGrant {
-        let token = RefreshToken {
-            user_id: opened.user.id,
-            session_id: opened.session,
-            counter: opened.counter,
-        };
-        SessionGrant {
-            user: opened.user,
-            session_id: opened.session,
-            role: opened.role,
-            scopes: opened.scopes,
-            refresh_token: self.refresh_key.issue(&token),
-            refresh_expires_at: now.plus(limits::REFRESH_TOKEN_LIFE),
-        }
-    }
-
     pub(crate) async fn do_register(&self, call: Call, request: Register) -> Result<SessionGrant, Refusal> {
         if self.registration == Registration::Closed {
             return Err(Refusal::forbidden("Registration is closed."));
         }
         if is_common(request.password.as_str()) {
-            return Err(Refusal::invalid("/password", "is one of the commonest passwords"));
+            return Err(Refusal::invalid("/password", COMMON));
         }
         let hash = self.passwords.hash(request.password.into_string()).await?;
         let (user_id, session) = (UserId(minted::id()), SessionId(minted::id()));
@@ -96,7 +52,7 @@ impl Core {
         let display_name = request
             .display_name
             .map_or_else(|| username.as_str().to_owned(), DisplayName::into_string);
-        let device = request.device.map(|device| device.into_string());
+        let device = request.device.map(DeviceName::into_string);
         let row = UserRow {
             id: user_id.0,
             username: username.into_string(),
@@ -139,11 +95,9 @@ impl Core {
         let name = request.username.to_lowercase();
         self.failures.check(&name, request.client_address.as_deref())?;
         let pool = self.store.pool();
-        let account = sqlx::query_as::<_, AccountRow>(
-            "select id, username, display_name, password_hash, role, disabled from users where username = $1",
-        )
-        .bind(&name)
-        .fetch_optional(&pool);
+        let account = sqlx::query_as::<_, AccountRow>(sqlx::AssertSqlSafe(format!("{ACCOUNT} where username = $1")))
+            .bind(&name)
+            .fetch_optional(&pool);
         let account = if name.contains('\0') {
             None
         } else {
@@ -151,98 +105,114 @@ impl Core {
                 .read(&hurried(&call), async { account.await.map_err(refuse) })
                 .await?
         };
-        // What can't be a password is checked like one, so that it takes as long.
-        let password = Password::parse(request.password)
-            .map(Password::into_string)
-            .unwrap_or_default();
         let stored = account.as_ref().map(|account| account.password_hash.clone());
-        if !self.passwords.verify(password, stored).await? {
+        let password = typed(request.password);
+        if !self.passwords.verify(password.clone(), stored).await? {
             self.failures.count(&name, request.client_address.as_deref());
             return Err(Refusal::InvalidCredentials);
         }
-        let account = account.ok_or(Refusal::InvalidCredentials)?;
-        if account.disabled {
-            return Err(Refusal::forbidden("This account is disabled."));
-        }
-        let role = AccountRole::parse(&account.role).ok_or(Refusal::Internal)?;
-        let user = User::try_from(account.user)?;
+        let AccountRow { user, password_hash } = account.ok_or(Refusal::InvalidCredentials)?;
+        let renewed = match is_outdated(&password_hash) {
+            true => Some(self.passwords.hash(password).await?),
+            false => None,
+        };
+        let user = User::try_from(user)?;
         let asked = request.scopes.unwrap_or_else(|| ALL_SCOPES.into());
         let granted: Vec<Scope> = ALL_SCOPES.into_iter().filter(|scope| asked.contains(scope)).collect();
-        let (session, user_id, device) = (
-            SessionId(minted::id()),
-            user.id,
-            request.device.map(|d| d.into_string()),
-        );
+        let (session, user_id) = (SessionId(minted::id()), user.id);
+        let device = request.device.map(DeviceName::into_string);
         let stored = granted.clone();
-        self.store
+        let role = self
+            .store
             .write(&hurried(&call), move |pool| async move {
                 let mut tx = pool.begin().await.map_err(refuse)?;
+                let role = judge(&mut tx, user_id, &password_hash).await?;
+                if let Some(hash) = renewed {
+                    set_password(&mut tx, user_id, &hash).await?;
+                }
                 open_session(&mut tx, user_id, session, device, &stored).await?;
-                tx.commit().await.map_err(refuse)
+                tx.commit().await.map_err(refuse)?;
+                Ok(role)
             })
             .await?;
-        Ok(self.grant(
-            Opened {
-                user,
-                role,
-                scopes: granted,
-                session,
-                counter: 0,
-            },
-            minted::now(),
-        ))
+        let opened = Opened {
+            user,
+            role,
+            scopes: granted,
+            session,
+            counter: 0,
+        };
+        Ok(self.grant(opened, minted::now()))
     }
 
-    pub(crate) async fn do_logout(&self, call: Call, request: Logout) -> Result<Nothing, Refusal> {
-        let by_token = request.refresh_token.and_then(|text| self.refresh_key.read(&text).ok());
-        let ended = match (by_token, &call.actor) {
-            (Some(token), _) => (token.user_id, token.session_id),
-            (
-                None,
-                Some(Actor {
-                    user_id, session_id, ..
-                }),
-            ) => (*user_id, *session_id),
-            (None, None) => return Ok(Nothing {}),
-        };
-        let (user, session) = ended;
-        self.store
-            .write(&call, move |pool| async move {
-                let end = "update sessions set revoked_at = coalesce(revoked_at, now()) where user_id = $1 and id = $2";
-                sqlx::query(end)
-                    .bind(user.0)
-                    .bind(session.0)
-                    .execute(&pool)
-                    .await
-                    .map_err(refuse)
+    /// All other sessions of the actor end: whoever had the old password may have opened them.
+    pub(crate) async fn do_change_password(&self, call: Call, request: ChangePassword) -> Result<Nothing, Refusal> {
+        let (user, session) = self.actor(&call).map(|actor| (actor.user_id, actor.session_id))?;
+        let pool = self.store.pool();
+        let account = sqlx::query_as::<_, AccountRow>(sqlx::AssertSqlSafe(format!("{ACCOUNT} where id = $1")))
+            .bind(user.0)
+            .fetch_optional(&pool);
+        let account = self
+            .store
+            .read(&hurried(&call), async { account.await.map_err(refuse) })
+            .await?;
+        let AccountRow {
+            user: row,
+            password_hash,
+        } = account.ok_or(Refusal::Unauthenticated)?;
+        let (name, address) = (row.username, request.client_address.as_deref());
+        self.failures.check(&name, address)?;
+        let current = typed(request.current_password);
+        if !self.passwords.verify(current, Some(password_hash.clone())).await? {
+            self.failures.count(&name, address);
+            return Err(Refusal::InvalidCredentials);
+        }
+        if is_common(request.new_password.as_str()) {
+            return Err(Refusal::invalid("/newPassword", COMMON));
+        }
+        let hash = self.passwords.hash(request.new_password.into_string()).await?;
+        let ended = self
+            .store
+            .write(&hurried(&call), move |pool| async move {
+                let mut tx = pool.begin().await.map_err(refuse)?;
+                judge(&mut tx, user, &password_hash).await?;
+                set_password(&mut tx, user, &hash).await?;
+                let ended = end_sessions(&mut tx, user, Some(session)).await?;
+                tx.commit().await.map_err(refuse)?;
+                Ok(ended)
             })
             .await?;
-        self.announce_end(user, session);
+        tracing::info!(user_id = %user, sessions_ended = ended.len(), "audit: a password was changed");
+        self.announce_ends(user, ended);
         Ok(Nothing {})
-    }
-
-    pub(crate) fn announce_end(&self, user: UserId, session: SessionId) {
-        let notice = Notice {
-            kind: NoticeKind::SessionRevoked,
-            room_id: None,
-            session_id: Some(session),
-        };
-        self.announcer.offer(Announcement::notice(user, notice));
     }
 }
 
-async fn open_session(
-    tx: &mut Transaction<'_, Postgres>,
-    user: UserId,
-    session: SessionId,
-    device: Option<String>,
-    granted: &[Scope],
-) -> Result<(), Refusal> {
-    sqlx::query("insert into sessions (user_id, id, device, scopes) values ($1, $2, $3, $4)")
+/// What can't be a password is checked like one, so that it takes as long.
+fn typed(password: String) -> String {
+    Password::parse(password).map(Password::into_string).unwrap_or_default()
+}
+
+/// Under the account's lock: it still has the password whose hash was found right, and may be used. Its role.
+async fn judge(tx: &mut Transaction<'_, Postgres>, user: UserId, hash: &str) -> Result<AccountRole, Refusal> {
+    let account = "select role, disabled from users where id = $1 and password_hash = $2 for no key update";
+    let account: Option<(String, bool)> = sqlx::query_as(account)
         .bind(user.0)
-        .bind(session.0)
-        .bind(device)
-        .bind(words(granted))
+        .bind(hash)
+        .fetch_optional(&mut **tx)
+        .await
+        .map_err(refuse)?;
+    match account {
+        None => Err(Refusal::InvalidCredentials),
+        Some((_, true)) => Err(Refusal::forbidden("This account is disabled.")),
+        Some((role, false)) => AccountRole::parse(&role).ok_or(Refusal::Internal),
+    }
+}
+
+pub async fn set_password(tx: &mut Transaction<'_, Postgres>, user: UserId, hash: &str) -> Result<(), Refusal> {
+    sqlx::query("update users set password_hash = $2 where id = $1")
+        .bind(user.0)
+        .bind(hash)
         .execute(&mut **tx)
         .await
         .map_err(refuse)?;

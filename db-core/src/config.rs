@@ -12,6 +12,7 @@ use service::{
 use crate::{
     Core, Parts, Registration, Store,
     cache::{Cache, MemoryCache, RedisCache},
+    doors::{self, Door},
     http::{ServiceKeys, parse_keys, router},
 };
 
@@ -25,6 +26,8 @@ pub struct Config {
     pub registration: Registration,
     pub server_key: ServerKey,
     pub service_keys: ServiceKeys,
+    /// Who is told which sessions were ended.
+    pub doors: Vec<Door>,
 }
 
 impl Config {
@@ -40,6 +43,7 @@ impl Config {
             registration: env.word("CHAT_REGISTRATION", &registrations, Registration::Open),
             server_key: ServerKey::new(env.key("CHAT_SERVER_KEY")),
             service_keys: env.parsed_with("CHAT_SERVICE_KEYS", parse_keys).unwrap_or_default(),
+            doors: env.list("CHAT_DOORS"),
         };
         env.finish()?;
         Ok(config)
@@ -85,10 +89,11 @@ impl Config {
     }
 }
 
-/// Serves the contract until `stop`.
+/// Serves the contract and tells the doors, until `stop`.
 pub async fn serve(
     core: Arc<Core>,
     keys: ServiceKeys,
+    doors: Vec<Door>,
     metrics: Metrics,
     listeners: Listeners,
     stop: CancellationToken,
@@ -107,6 +112,7 @@ pub async fn serve(
         }
     });
     tokio::join!(
+        doors::tell(core.clone(), doors, keys.clone(), stop.clone()),
         service::serve(listeners.public, router(core, keys), stop.clone()),
         service::serve(listeners.internal, internal::router(metrics, ready), stop),
     );

@@ -1,6 +1,7 @@
 //! db-core: the one owner of data. Each operation of the contract is judged and done here; nobody else speaks SQL.
 
 mod accounts;
+mod admin;
 mod announcer;
 mod blocks;
 pub mod cache;
@@ -9,6 +10,7 @@ mod config;
 mod creation;
 mod devices;
 mod dms;
+mod doors;
 mod elsewhere;
 mod failures;
 mod gateways;
@@ -23,14 +25,17 @@ mod members;
 mod membership;
 mod messages;
 mod once;
+pub mod operator;
 mod passwords;
 mod people;
 mod reactions;
 mod refresh;
+mod revocations;
 mod rooms;
 mod roster;
 mod rows;
 mod search;
+mod sessions;
 mod settings;
 mod store;
 
@@ -42,7 +47,8 @@ use common::{
     RoomId,
     invite::InviteKey,
     refresh::RefreshKey,
-    room::{Invite, Member, Message, Page, ReadMarker, Room, User},
+    revocation::RevocationList,
+    room::{Account, Invite, Member, Message, Page, ReadMarker, Room, User},
     server_key::ServerKey,
     token::Actor,
 };
@@ -62,6 +68,7 @@ use committer::Committer;
 use elsewhere::Elsewhere;
 use failures::Failures;
 use passwords::Passwords;
+use revocations::LastRead;
 use search::Indexer;
 
 /// Whether new accounts are taken.
@@ -99,6 +106,7 @@ pub struct Core {
     bus: Arc<dyn Bus>,
     passwords: Passwords,
     failures: Arc<Failures>,
+    revocations: Arc<LastRead>,
     refresh_key: RefreshKey,
     invite_key: InviteKey,
     registration: Registration,
@@ -135,6 +143,7 @@ impl Core {
             bus: parts.bus,
             passwords: Passwords::new()?,
             failures: Arc::default(),
+            revocations: Arc::default(),
             refresh_key: RefreshKey::new(parts.server_key.derive("chat.v1 refresh")),
             invite_key: InviteKey::new(parts.server_key.derive("chat.v1 invite")),
             registration: parts.registration,
@@ -198,6 +207,36 @@ impl DbApi for Core {
     async fn logout(&self, call: Call, request: Logout) -> Reply<Nothing> {
         let done = self.do_logout(call, request).await?;
         Ok(Answer::written(done, self.seen().await))
+    }
+
+    async fn sessions(&self, call: Call, _: Nothing) -> Reply<SessionList> {
+        self.do_sessions(call).await.map(Answer::read)
+    }
+
+    async fn end_session(&self, call: Call, request: EndSession) -> Reply<Nothing> {
+        let done = self.do_end_session(call, request).await?;
+        Ok(Answer::written(done, self.seen().await))
+    }
+
+    async fn change_password(&self, call: Call, request: ChangePassword) -> Reply<Nothing> {
+        let done = self.do_change_password(call, request).await?;
+        Ok(Answer::written(done, self.seen().await))
+    }
+
+    async fn revocations(&self, call: Call, _: Nothing) -> Reply<RevocationList> {
+        self.do_revocations(&call).await.map(Answer::read)
+    }
+
+    async fn is_revoked(&self, call: Call, request: NamedSession) -> Reply<Revoked> {
+        self.do_is_revoked(call, request).await.map(Answer::read)
+    }
+
+    async fn accounts(&self, call: Call, request: Accounts) -> Reply<Page<Account>> {
+        left_too!(self.do_accounts(call, request))
+    }
+
+    async fn update_account(&self, call: Call, request: UpdateAccount) -> Reply<Account> {
+        self.do_update_account(call, request).await
     }
 
     async fn me(&self, call: Call, _: Nothing) -> Reply<User> {

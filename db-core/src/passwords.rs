@@ -28,6 +28,12 @@ pub fn is_common(password: &str) -> bool {
     COMMON.lines().any(|common| common == folded)
 }
 
+/// Whether a stored hash was made with other parameters than those of today.
+pub fn is_outdated(stored: &str) -> bool {
+    let today = format!("$argon2id$v=19$m={},t={},p={}$", COST.0, COST.1, COST.2);
+    !stored.starts_with(&today)
+}
+
 fn argon2() -> Argon2<'static> {
     let params = Params::new(COST.0, COST.1, COST.2, None).unwrap_or_default();
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
@@ -124,6 +130,30 @@ mod tests {
                 .unwrap()
         );
         assert!(!passwords.verify("the password of nobody".into(), None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_other_parameters_is_outdated_and_still_verifies() {
+        let weak = Argon2::new(
+            Algorithm::Argon2id,
+            Version::V0x13,
+            Params::new(8_192, 1, 1, None).unwrap(),
+        );
+        let stored = weak
+            .hash_password_with_salt(b"correct horse battery", &[7; 16])
+            .unwrap()
+            .to_string();
+        assert!(is_outdated(&stored));
+        let passwords = Passwords::new().unwrap();
+        assert!(
+            passwords
+                .verify("correct horse battery".into(), Some(stored))
+                .await
+                .unwrap()
+        );
+        assert!(!is_outdated(
+            &passwords.hash("correct horse battery".into()).await.unwrap()
+        ));
     }
 
     #[test]

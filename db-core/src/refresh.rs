@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 use crate::{
     Core,
-    accounts::{Opened, scopes},
     rows::UserRow,
+    sessions::{Opened, scopes},
     store::refuse,
 };
 
@@ -48,7 +48,7 @@ impl Core {
             Rotated::Refused => Err(Refusal::Unauthenticated),
             Rotated::Revoked => {
                 tracing::warn!(user_id = %token.user_id, session_id = %token.session_id, "a spent refresh token came again: the session ends");
-                self.announce_end(token.user_id, token.session_id);
+                self.announce_ends(token.user_id, [token.session_id]);
                 Err(Refusal::Unauthenticated)
             }
         }

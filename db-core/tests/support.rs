@@ -98,6 +98,9 @@ macro_rules! as_the_first_that_may {
     };
 }
 
-use common::room::{Invite, Member, Message, Page, ReadMarker, Room, User};
+use common::{
+    revocation::RevocationList,
+    room::{Account, Invite, Member, Message, Page, ReadMarker, Room, User},
+};
 
 db_api::with_operations!(as_the_first_that_may);

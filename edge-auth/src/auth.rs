@@ -18,7 +18,7 @@ use http_contract::{
     headers,
 };
 
-use crate::{Edge, cookie, jwks};
+use crate::{Edge, account, cookie, jwks};
 
 pub fn router(edge: Edge) -> Router {
     Router::new()
@@ -28,6 +28,7 @@ pub fn router(edge: Edge) -> Router {
         .route("/auth/logout", post(logout))
         .route("/auth/verify", get(verify))
         .route("/.well-known/jwks.json", get(published_keys))
+        .merge(account::router())
         .with_state(edge)
 }
 
@@ -123,8 +124,7 @@ async fn logout(
         call.actor = Some(actor);
     }
     let done = edge.db.logout(call, Logout { refresh_token }).await?;
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    headers::tell_seen(response.headers_mut(), done.seen);
+    let mut response = account::done(done);
     let secure = cookie::is_secure(edge.secure_cookies, &headers);
     response
         .headers_mut()
@@ -133,8 +133,7 @@ async fn logout(
 }
 
 async fn verify(State(edge): State<Edge>, caller: Caller, headers: HeaderMap) -> Result<Response, Refused> {
-    let token = headers::bearer(&headers).ok_or_else(Problem::unauthenticated)?;
-    let actor = edge.verify(token)?;
+    let actor = edge.admit_bearer(headers::bearer(&headers)).await?;
     caller.is(actor.user_id);
     let verified = Verified {
         sub: actor.user_id,

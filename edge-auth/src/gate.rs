@@ -21,17 +21,17 @@ pub enum Pass {
 
 impl Edge {
     /// # Errors
-    /// `unauthenticated` or `token-expired`.
-    pub fn admit_api(&self, path: &str, headers: &HeaderMap) -> Result<Pass, Problem> {
+    /// `unauthenticated` or `token-expired`; `unavailable` while it is not known which sessions were ended.
+    pub async fn admit_api(&self, path: &str, headers: &HeaderMap) -> Result<Pass, Problem> {
         if OPEN.contains(&path) {
             return Ok(Pass::Open);
         }
-        self.admit(bearer(headers)).map(Pass::Known)
+        self.admit_bearer(bearer(headers)).await.map(Pass::Known)
     }
 
     /// # Errors
-    /// `invalid-request` without the subprotocol, `unauthenticated`, `token-expired`.
-    pub fn admit_socket(&self, headers: &HeaderMap) -> Result<Actor, Problem> {
+    /// `invalid-request` without the subprotocol, else as [`Edge::admit_api`].
+    pub async fn admit_socket(&self, headers: &HeaderMap) -> Result<Actor, Problem> {
         let values = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL).into_iter();
         let offered: Vec<&str> = values
             .filter_map(|value| value.to_str().ok())
@@ -45,10 +45,10 @@ impl Edge {
             ));
         }
         let by_subprotocol = offered.iter().find_map(|entry| entry.strip_prefix("bearer."));
-        self.admit(bearer(headers).or(by_subprotocol))
+        self.admit_bearer(bearer(headers).or(by_subprotocol)).await
     }
 
-    fn admit(&self, token: Option<&str>) -> Result<Actor, Problem> {
-        self.verify(token.ok_or_else(Problem::unauthenticated)?)
+    pub(crate) async fn admit_bearer(&self, token: Option<&str>) -> Result<Actor, Problem> {
+        self.admit(token.ok_or_else(Problem::unauthenticated)?).await
     }
 }

@@ -1,6 +1,7 @@
 //! edge-auth: what is decided near the users. Accounts and sessions, the JWKS, verification, and the gate before API and
 //! sockets are one library that compiles to native code and to wasm32; each has a thin shell around it.
 
+mod account;
 pub mod auth;
 mod cookie;
 pub mod gate;
@@ -13,6 +14,7 @@ pub use native::{Config, Origin, serve};
 
 use std::sync::Arc;
 
+use admission::Admission;
 use common::{
     Timestamp,
     jwk::{Jwks, KeySet, SigningKey},
@@ -46,6 +48,7 @@ pub struct Edge {
     pub(crate) allowed_origins: Vec<String>,
     pub(crate) secure_cookies: SecureCookies,
     pub(crate) source: Source,
+    pub(crate) admission: Admission,
 }
 
 impl Edge {
@@ -59,6 +62,7 @@ impl Edge {
     ) -> Self {
         let keys = KeySet::from_jwks(&jwks(&signing_key));
         Self {
+            admission: Admission::new(db.clone(), source.now),
             db,
             signing_key: Arc::new(signing_key),
             keys,
@@ -67,6 +71,11 @@ impl Edge {
             secure_cookies,
             source,
         }
+    }
+
+    /// What this door knows of ended sessions: to be told them.
+    pub fn admission(&self) -> &Admission {
+        &self.admission
     }
 }
 

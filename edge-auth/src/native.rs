@@ -11,12 +11,17 @@ pub use upstreams::Origin;
 
 use std::{path::PathBuf, sync::Arc};
 
+use admission::receiver;
 use axum::{
     Router,
     middleware::from_fn_with_state,
     routing::{any, get},
 };
-use common::{jwk::SigningKey, limits, service_token::ServiceKey};
+use common::{
+    jwk::SigningKey,
+    limits,
+    service_token::{Service, ServiceKey},
+};
 use db_api::DbApi;
 use service::{
     CancellationToken, Common, Door, Env, Faults, Listeners, Metrics, TaskTracker,
@@ -87,19 +92,8 @@ struct Shell {
 }
 
 /// The one origin: auth, gate, page.
-fn router(config: &Config, db: Arc<dyn DbApi>, metrics: &Metrics, tunnels: TaskTracker) -> Router {
-    let source = Source {
-        now: minted::now,
-        id: minted::id,
-    };
-    let edge = Edge::new(
-        db,
-        config.signing_key.clone(),
-        config.issuer.clone(),
-        config.common.allowed_origins.clone(),
-        config.secure_cookies,
-        source,
-    );
+fn router(config: &Config, edge: Edge, metrics: &Metrics, tunnels: TaskTracker) -> Router {
+    let told = receiver(edge.admission().clone(), Service::EdgeAuth, config.service_key.clone());
     let figures = figures::Figures::new(metrics);
     let auth = auth::router(edge.clone()).layer(from_fn_with_state(figures.clone(), figures::count));
     let shell = Shell {
@@ -121,10 +115,8 @@ fn router(config: &Config, db: Arc<dyn DbApi>, metrics: &Metrics, tunnels: TaskT
         allowed_origins: config.common.allowed_origins.clone(),
         trusted_proxies: config.common.trusted_proxies.clone(),
     };
-    door.keep(
-        auth.merge(gated)
-            .fallback_service(assets::service(config.web_root.clone())),
-    )
+    let public = auth.merge(gated);
+    told.merge(door.keep(public.fallback_service(assets::service(config.web_root.clone()))))
 }
 
 /// Serves until `stop`. Then the tunnels stay for [`limits::DRAIN_DEADLINE`] at most, so that gateways that stop too can
@@ -132,8 +124,29 @@ fn router(config: &Config, db: Arc<dyn DbApi>, metrics: &Metrics, tunnels: TaskT
 pub async fn serve(config: Config, db: Arc<dyn DbApi>, listeners: Listeners, stop: CancellationToken) {
     let metrics = Metrics::new("auth", &config.common.pod);
     let tunnels = TaskTracker::new();
-    let public = router(&config, db, &metrics, tunnels.clone());
-    let ready = ready(|| async { Ok(()) });
+    let source = Source {
+        now: minted::now,
+        id: minted::id,
+    };
+    let edge = Edge::new(
+        db,
+        config.signing_key.clone(),
+        config.issuer.clone(),
+        config.common.allowed_origins.clone(),
+        config.secure_cookies,
+        source,
+    );
+    let admission = edge.admission().clone();
+    let public = router(&config, edge, &metrics, tunnels.clone());
+    let ready = ready(move || {
+        let is_ready = admission.is_ready();
+        async move {
+            match is_ready {
+                true => Ok(()),
+                false => Err("it is not known which sessions were ended".to_owned()),
+            }
+        }
+    });
     let drained = async {
         stop.cancelled().await;
         tunnels.close();

@@ -19,6 +19,18 @@ use http_contract::{
 use crate::{Edge, cookie};
 
 impl Edge {
+    /// A good token of a session that goes on.
+    ///
+    /// # Errors
+    /// `unauthenticated` or `token-expired`; `unavailable` while it is not known which sessions were ended.
+    pub(crate) async fn admit(&self, token: &str) -> Result<Actor, Problem> {
+        let actor = self.verify(token)?;
+        self.admission.admit(&actor).await?;
+        Ok(actor)
+    }
+
+    /// A good token, of a session that may have been ended.
+    ///
     /// # Errors
     /// `unauthenticated` or `token-expired`.
     pub(crate) fn verify(&self, token: &str) -> Result<Actor, Problem> {

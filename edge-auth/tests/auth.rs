@@ -7,7 +7,7 @@ mod support;
 use std::sync::Arc;
 
 use axum::{Router, body::Body};
-use common::{Timestamp, jwk::SigningKey, limits, token::Scope};
+use common::{SessionId, Timestamp, jwk::SigningKey, limits, revocation::RevocationList, token::Scope};
 use db_api::Refusal;
 use edge_auth::{Edge, SecureCookies, Source, auth};
 use http::{HeaderMap, Request, header};
@@ -63,6 +63,7 @@ impl Fixture {
         };
         let (origins, cookies) = (vec![ORIGIN.to_owned()], SecureCookies::Auto);
         let edge = Edge::new(core.clone(), signing_key(), ISSUER.to_owned(), origins, cookies, source);
+        edge.admission().take(RevocationList::new(NOW, &[ended_session()]));
         Self {
             core,
             router: auth::router(edge),
@@ -100,6 +101,15 @@ impl Fixture {
     async fn bare(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         self.ask("POST", path, headers, "").await
     }
+}
+
+/// One that the door was told of.
+fn ended_session() -> SessionId {
+    SessionId(Uuid::from_u128(66))
+}
+
+fn bearer(claims: &common::token::Claims) -> String {
+    format!("Bearer {}", signed(&signing_key(), claims))
 }
 
 fn credentials() -> Value {
@@ -384,4 +394,82 @@ async fn the_published_keys_are_public_and_may_be_kept() {
     let key = &answer.json["keys"][0];
     assert_eq!(key["kid"], json!(signing_key().public().kid));
     assert!(key.get("d").is_none(), "{key}");
+}
+
+#[tokio::test]
+async fn a_session_that_was_ended_is_no_session_any_more() {
+    let fixture = Fixture::new();
+    let mut claims = claims(NOW, 60);
+    claims.sid = ended_session();
+    claims.scopes = vec![Scope::Read, Scope::Write];
+    let authorization = bearer(&claims);
+    let headers = [
+        ("authorization", authorization.as_str()),
+        ("content-type", "application/json"),
+    ];
+    let ended = format!("/auth/sessions/{}", session_id());
+    for (method, path) in [
+        ("GET", "/auth/verify"),
+        ("GET", "/auth/sessions"),
+        ("DELETE", ended.as_str()),
+        ("POST", "/auth/password"),
+    ] {
+        let answer = fixture.ask(method, path, &headers, "{}").await;
+        assert_eq!(answer.refused(), (401, "unauthenticated"), "{method} {path}");
+    }
+    // Signing out again is no error.
+    assert_eq!(fixture.ask("POST", "/auth/logout", &headers, "{}").await.status, 204);
+}
+
+#[tokio::test]
+async fn own_sessions_are_read_by_who_may_read_and_ended_by_who_may_write() {
+    let fixture = Fixture::new();
+    let reader = bearer(&claims(NOW, 60));
+    let mut both = claims(NOW, 60);
+    both.scopes = vec![Scope::Read, Scope::Write];
+    let writer = bearer(&both);
+    let listed = fixture
+        .ask("GET", "/auth/sessions", &[("authorization", &reader)], "")
+        .await;
+    assert_eq!(listed.status, 200);
+    let session = |sid: SessionId, current: bool| json!({ "sid": sid, "createdAt": "2033-05-18T03:33:20.000Z", "lastSeenAt": "2033-05-18T03:33:20.000Z", "current": current });
+    assert_eq!(
+        listed.json,
+        json!({ "items": [session(session_id(), true), session(ended_session(), false)] })
+    );
+    let path = format!("/auth/sessions/{}", session_id());
+    let end = async |authorization: &str, path: &str| {
+        fixture
+            .ask("DELETE", path, &[("authorization", authorization)], "")
+            .await
+    };
+    assert_eq!(end(&reader, &path).await.refused(), (403, "forbidden"));
+    assert_eq!(end(&writer, "/auth/sessions/mine").await.refused(), (404, "not-found"));
+    assert_eq!(end(&writer, &path).await.status, 204);
+    assert_eq!(fixture.core.last().request, json!({ "sessionId": session_id() }));
+}
+
+#[tokio::test]
+async fn a_password_is_changed_by_who_may_write_and_is_a_good_one() {
+    let fixture = Fixture::new();
+    let mut both = claims(NOW, 60);
+    both.scopes = vec![Scope::Read, Scope::Write];
+    let (reader, writer) = (bearer(&claims(NOW, 60)), bearer(&both));
+    let change = async |authorization: &str, new: &str| {
+        let body = json!({ "currentPassword": PASSWORD, "newPassword": new });
+        let headers = [("authorization", authorization), ("content-type", "application/json")];
+        fixture.ask("POST", "/auth/password", &headers, body.to_string()).await
+    };
+    assert_eq!(change(&reader, "staple and more").await.refused(), (403, "forbidden"));
+    assert_eq!(change(&writer, "short").await.pointer(), "/newPassword");
+    assert_eq!(fixture.core.count(), 0);
+    assert_eq!(change(&writer, "staple and more").await.status, 204);
+    let asked = fixture.core.last();
+    assert_eq!(asked.request["newPassword"], "staple and more");
+    assert_eq!(asked.call.actor.map(|actor| actor.user_id), Some(user_id()));
+    *fixture.core.refusal.lock() = Some(Refusal::InvalidCredentials);
+    assert_eq!(
+        change(&writer, "staple and more").await.refused(),
+        (401, "invalid-credentials")
+    );
 }

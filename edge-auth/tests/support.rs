@@ -10,7 +10,8 @@ use common::{
     SessionId, Timestamp, UserId,
     jwk::SigningKey,
     limits,
-    room::{AccountRole, Invite, Member, Message, Page, ReadMarker, Room, User},
+    revocation::RevocationList,
+    room::{Account, AccountRole, Invite, Member, Message, Page, ReadMarker, Room, User},
     text::{DisplayName, Username},
     token::{self, Claims, Scope},
 };
@@ -51,7 +52,21 @@ impl Scripted {
         }
         let value = match operation {
             "register" | "login" | "refresh" => serde_json::to_value(grant()).unwrap(),
-            "logout" => serde_json::to_value(Nothing {}).unwrap(),
+            "sessions" => {
+                let at = Timestamp::from_seconds(2_000_000_000);
+                let entry = |number| SessionEntry {
+                    session_id: SessionId(Uuid::from_u128(number)),
+                    device: None,
+                    created_at: at,
+                    last_seen_at: at,
+                };
+                serde_json::to_value(SessionList {
+                    items: [8, 66].map(entry).into(),
+                })
+                .unwrap()
+            }
+            "is_revoked" => serde_json::to_value(Revoked { revoked: true }).unwrap(),
+            "logout" | "end_session" | "change_password" => serde_json::to_value(Nothing {}).unwrap(),
             other => panic!("edge-auth has no business with {other}"),
         };
         Ok(Answer::read(serde_json::from_value(value).unwrap()))

@@ -86,9 +86,10 @@ pub async fn serve(
     };
     let asked = gateway.clone();
     let ready = ready(move || {
-        let missing = match (asked.is_draining(), verifier.is_ready()) {
-            (true, _) => Some("draining"),
-            (_, false) => Some("there are no keys to verify tokens with"),
+        let missing = match (asked.is_draining(), verifier.is_ready(), asked.admission.is_ready()) {
+            (true, _, _) => Some("draining"),
+            (_, false, _) => Some("there are no keys to verify tokens with"),
+            (_, _, false) => Some("it is not known which sessions were ended"),
             _ => None,
         };
         async move { missing.map_or(Ok(()), |missing| Err(missing.to_owned())) }

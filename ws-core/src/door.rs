@@ -34,7 +34,7 @@ async fn upgrade(State(gateway): State<Arc<Gateway>>, request: Request) -> Resul
     if gateway.is_draining() {
         return Err(Refused(Problem::unavailable()));
     }
-    let actor = gateway.verifier.verify(&token(request.headers())?).await?;
+    let actor = gateway.admit(&token(request.headers())?).await?;
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
     let connection = gateway.enter(WsId(minted::id()), actor).await?;
     let upgraded = hyper::upgrade::on(request);

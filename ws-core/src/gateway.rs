@@ -1,6 +1,7 @@
 //! One gateway: its rooms, its users, and the tasks that listen to the bus and compare heads.
 
 mod listen;
+mod revocations;
 #[cfg(test)]
 mod tests;
 
@@ -9,6 +10,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+use admission::Admission;
 use bus::{Bus, Publisher, Topic, contract::Topics};
 use common::{
     GatewayId, Problem, UserId, WsId,
@@ -41,7 +43,8 @@ pub struct Gateway {
     pub(crate) attendance: Arc<Attendance>,
     pub(crate) typists: Arc<Typists>,
     reads: Reads,
-    pub(crate) verifier: Verifier,
+    verifier: Verifier,
+    pub(crate) admission: Admission,
     pub(crate) settings: Settings,
     pub(crate) figures: Figures,
     topics: Arc<dyn Topics>,
@@ -78,7 +81,8 @@ impl Gateway {
         let typists = Arc::new(Typists::new(publisher.clone()));
         let attendance = Attendance::new(GatewayId(minted::id()), bus, publisher, users.clone());
         let gateway = Arc::new(Self {
-            rooms: Rooms::new(db, topics.clone(), attendance.clone(), typists.clone()),
+            admission: Admission::new(db.clone(), minted::now),
+            rooms: Rooms::new(db.clone(), topics.clone(), attendance.clone(), typists.clone()),
             reads: Reads::new(users.clone()),
             users,
             attendance,
@@ -96,6 +100,7 @@ impl Gateway {
                 .run_until_cancelled_owned(gateway.clone().listen(subscription)),
         );
         tokio::spawn(stop.clone().run_until_cancelled_owned(gateway.clone().compare()));
+        tokio::spawn(stop.clone().run_until_cancelled_owned(gateway.clone().hear_of_ends(db)));
         tokio::spawn(stop.run_until_cancelled_owned(gateway.clone().signal()));
         gateway
     }
@@ -138,6 +143,16 @@ impl Gateway {
             send_away(&outbox);
         }
         Ok(Connection::new(self.clone(), ws, actor, outbox))
+    }
+
+    /// Who a token names, if its session goes on.
+    ///
+    /// # Errors
+    /// `unauthenticated` or `token-expired`; `unavailable` while keys or the list of ended sessions are missing.
+    pub(crate) async fn admit(&self, token: &str) -> Result<Actor, Problem> {
+        let actor = self.verifier.verify(token).await?;
+        self.admission.admit(&actor).await?;
+        Ok(actor)
     }
 
     /// The user's topic is heard while one of its sockets is here.

@@ -62,6 +62,13 @@ impl Users {
             .collect()
     }
 
+    /// Every user's actor by each of their sockets.
+    pub fn actors(&self) -> Vec<Actor> {
+        let sockets = self.sockets.lock();
+        let of_users = sockets.values().flat_map(BTreeMap::values);
+        of_users.map(|(actor, _)| actor.clone()).collect()
+    }
+
     pub fn has(&self, user: UserId) -> bool {
         self.sockets.lock().contains_key(&user)
     }

@@ -9,25 +9,34 @@ use serde_json::Value;
 use crate::run::program;
 
 /// Our crates, and which of ours each may build on.
-const ALLOWED: [(&str, &[&str]); 17] = [
+const ALLOWED: [(&str, &[&str]); 18] = [
     ("common", &[]),
     ("db-api", &["common"]),
     ("db-api-suite", &["common", "db-api", "service"]),
     ("bus", &["common"]),
     ("http-contract", &["common", "db-api"]),
+    ("admission", &["common", "db-api", "http-contract"]),
     ("service", &["common", "http-contract"]),
     ("db-client", &["common", "db-api", "service"]),
     (
         "edge-auth",
-        &["common", "db-api", "db-client", "http-contract", "service"],
+        &["admission", "common", "db-api", "db-client", "http-contract", "service"],
     ),
     (
         "api-functions",
-        &["common", "db-api", "db-client", "http-contract", "service"],
+        &["admission", "common", "db-api", "db-client", "http-contract", "service"],
     ),
     (
         "ws-core",
-        &["bus", "common", "db-api", "db-client", "http-contract", "service"],
+        &[
+            "admission",
+            "bus",
+            "common",
+            "db-api",
+            "db-client",
+            "http-contract",
+            "service",
+        ],
     ),
     ("db-core", &["bus", "common", "db-api", "http-contract", "service"]),
     ("local-servers", &[]),

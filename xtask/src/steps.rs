@@ -153,7 +153,9 @@ fn end_to_end(topology: &str) -> anyhow::Result<Vec<Ended>> {
 fn suites(topology: &str, endpoints: &Path) -> anyhow::Result<Vec<Ended>> {
     let suite = |script: &str, name: String| {
         let mut command = npm("e2e", script);
-        command.env("CHAT_ENDPOINTS", endpoints);
+        command
+            .env("CHAT_ENDPOINTS", endpoints)
+            .env("CHAT_STACK", env::current_exe()?.with_file_name("stack"));
         step(&name, command)
     };
     let mut steps = vec![

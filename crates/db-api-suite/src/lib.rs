@@ -139,7 +139,14 @@ macro_rules! area {
         );
     };
     (sessions, $make:path) => {
-        $crate::cases!(sessions, $make, a_refresh_chain_is_one_atomic_step,);
+        $crate::cases!(
+            sessions,
+            $make,
+            a_refresh_chain_is_one_atomic_step,
+            sessions_are_told_and_ended,
+            a_new_password_ends_the_other_sessions,
+            a_login_that_races_a_new_password,
+        );
     };
 }
 

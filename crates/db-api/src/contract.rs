@@ -3,7 +3,8 @@
 
 use async_trait::async_trait;
 use common::{
-    room::{Invite, Member, Message, Page, ReadMarker, Room, User},
+    revocation::RevocationList,
+    room::{Account, Invite, Member, Message, Page, ReadMarker, Room, User},
     service_token::Service::{self, ApiFunctions, EdgeAuth, WsCore},
 };
 
@@ -23,6 +24,23 @@ macro_rules! with_operations {
             refresh [EdgeAuth]: Refresh => SessionGrant;
             /// Ends a session; one that is over already is no error.
             logout [EdgeAuth]: Logout => Nothing;
+            /// The actor's sessions that go on, the last used first.
+            sessions [EdgeAuth]: Nothing => SessionList;
+            /// Ends one of the actor's sessions; one that is over already is no error.
+            end_session [EdgeAuth]: EndSession => Nothing;
+            /// Ends all other sessions of the actor. Refused: `InvalidCredentials` for a wrong present password,
+            /// `RateLimited`, `Invalid` for a common new one.
+            change_password [EdgeAuth]: ChangePassword => Nothing;
+            /// The sessions that were ended while access tokens of theirs may still be good.
+            revocations [WsCore]: Nothing => RevocationList;
+            /// Of a session that looks like one of the list.
+            is_revoked [EdgeAuth, ApiFunctions, WsCore]: NamedSession => Revoked;
+
+            /// For admins: accounts by the start of their username. Refused: `Forbidden`.
+            accounts [ApiFunctions]: Accounts => Page<Account>;
+            /// For admins: what is given changes, and the account's sessions end. Refused: `Forbidden`; `Conflict` for the
+            /// last admin.
+            update_account [ApiFunctions]: UpdateAccount => Account;
 
             me [ApiFunctions]: Nothing => User;
             update_me [ApiFunctions]: UpdateMe => User;

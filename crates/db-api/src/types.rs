@@ -74,6 +74,77 @@ pub struct SessionGrant {
     pub refresh_expires_at: Timestamp,
 }
 
+/// A session that goes on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionEntry {
+    pub session_id: SessionId,
+    #[serde(default)]
+    pub device: Option<DeviceName>,
+    pub created_at: Timestamp,
+    /// Of its last refresh.
+    pub last_seen_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionList {
+    pub items: Vec<SessionEntry>,
+}
+
+/// One of the actor's own.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EndSession {
+    pub session_id: SessionId,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangePassword {
+    /// As typed.
+    pub current_password: String,
+    pub new_password: Password,
+    /// Where it comes from, for the limit on failures from one place.
+    #[serde(default)]
+    pub client_address: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NamedSession {
+    pub user_id: UserId,
+    pub session_id: SessionId,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Revoked {
+    pub revoked: bool,
+}
+
+// --- Accounts, for admins ---
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Accounts {
+    /// The start of a username; all of them unless given.
+    #[serde(default)]
+    pub query: Option<String>,
+    #[serde(flatten)]
+    pub paging: Paging,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateAccount {
+    pub user_id: UserId,
+    #[serde(default)]
+    pub disabled: Option<bool>,
+    #[serde(default)]
+    pub role: Option<AccountRole>,
+}
+
 // --- People ---
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use common::{
-    room::{Invite, Member, Message, Page, ReadMarker, Room, User},
+    revocation::RevocationList,
+    room::{Account, Invite, Member, Message, Page, ReadMarker, Room, User},
     service_token::{Service, ServiceKey},
 };
 use db_api::{Call, DbApi, Refusal, Reply, types::*, with_operations};

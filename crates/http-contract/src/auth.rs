@@ -2,7 +2,7 @@
 //! description shows them, and neither may depend on the other.
 
 use common::{
-    SessionId, UserId,
+    SessionId, Timestamp, UserId,
     room::{AccountRole, User},
     text::{DeviceName, DisplayName, Password, Typed, Username},
     token::Scope,
@@ -89,4 +89,36 @@ pub struct Verified {
     pub scopes: Vec<Scope>,
     /// Seconds since the epoch.
     pub exp: i64,
+}
+
+/// One of the caller's own sessions.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct OwnSession {
+    pub sid: SessionId,
+    /// As it was called at the login.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub device: Option<DeviceName>,
+    pub created_at: Timestamp,
+    /// When it was refreshed last.
+    pub last_seen_at: Timestamp,
+    /// It is the one that asks.
+    pub current: bool,
+}
+
+/// The last used first.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct OwnSessions {
+    pub items: Vec<OwnSession>,
+}
+
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "camelCase")]
+pub struct PasswordBody {
+    pub current_password: Typed,
+    pub new_password: Password,
 }

@@ -1,5 +1,6 @@
 //! `stack`: starts and stops a development stack. `./dev` builds it and calls it.
 
+mod admin;
 mod down;
 mod servers;
 mod up;
@@ -22,6 +23,16 @@ enum Command {
     /// Stop what `up` started on a folder
     Down {
         /// The folder of the stack
+        #[arg(long, default_value = ".dev/data")]
+        data: PathBuf,
+    },
+    /// Make a registered account an admin
+    Admin {
+        username: String,
+        /// Give it a new password instead, and end its sessions
+        #[arg(long)]
+        reset_password: bool,
+        /// The folder of the stack, which runs
         #[arg(long, default_value = ".dev/data")]
         data: PathBuf,
     },
@@ -78,6 +89,11 @@ fn main() -> ExitCode {
         Command::Up(arguments) if arguments.detach => up::detached(&arguments),
         Command::Up(arguments) => up::run(arguments),
         Command::Down { data } => down::run(&data),
+        Command::Admin {
+            username,
+            reset_password,
+            data,
+        } => admin::run(&data, &username, reset_password),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -59,6 +59,10 @@ impl Settings {
             ("CHAT_DB_CORE_URLS", origins(&at.dbs)),
             ("CHAT_SERVICE_KEY", service_key.to_owned()),
             ("CHAT_JWKS_URL", format!("{web}/.well-known/jwks.json")),
+            (
+                "CHAT_DOORS",
+                format!("edge-auth={web},api-functions={}", origin(at.api)),
+            ),
             ("CHAT_ISSUER", web),
             ("CHAT_POSTGRES_URL", self.postgres_url.clone()),
             ("CHAT_REGISTRATION", self.registration.clone()),

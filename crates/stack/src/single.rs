@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
 use bus::{Bus, MemoryBus, RedisBus};
-use common::service_token::Service;
+use common::service_token::{Service, ServiceKey};
 use db_api::DbApi;
-use service::{CancellationToken, Env, Listeners, Metrics, Verifier, serve::bind};
+use service::{CancellationToken, Env, Listeners, Metrics, Verifier, config, serve::bind};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -79,12 +79,14 @@ impl Single {
             .context("db-core did not start")?;
         let direct: Arc<dyn DbApi> = core.clone();
 
+        let api_key = ServiceKey::new(config::key(keys.of_service(Service::ApiFunctions)).map_err(anyhow::Error::msg)?);
         let edge = edge_auth::Config::read(Env::new(environment("edge-auth", Service::EdgeAuth)))?;
         let verifier = Verifier::start(edge.issuer.clone(), format!("{}/.well-known/jwks.json", origin(at.web)));
         let mut tasks = JoinSet::new();
         tasks.spawn(db_core::serve(
             core,
             db_config.service_keys,
+            db_config.doors,
             db_metrics,
             db.listeners,
             stop.clone(),
@@ -93,6 +95,7 @@ impl Single {
         let api_common = common(&environment("api-functions", Service::ApiFunctions));
         tasks.spawn(api_functions::serve(
             api_common,
+            api_key,
             direct.clone(),
             verifier.clone(),
             api.listeners,

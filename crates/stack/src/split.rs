@@ -205,7 +205,9 @@ impl Drop for Split {
 /// A service is given its own secrets and nobody else's.
 fn belongs(program: &str, variable: &str) -> bool {
     match variable {
-        "CHAT_POSTGRES_URL" | "CHAT_SERVER_KEY" | "CHAT_SERVICE_KEYS" | "CHAT_REGISTRATION" => program == "db-core",
+        "CHAT_POSTGRES_URL" | "CHAT_SERVER_KEY" | "CHAT_SERVICE_KEYS" | "CHAT_REGISTRATION" | "CHAT_DOORS" => {
+            program == "db-core"
+        }
         "CHAT_SIGNING_KEY" => program == "edge-auth",
         "CHAT_REDIS_URL" => matches!(program, "db-core" | "ws-core"),
         "CHAT_SERVICE_KEY" | "CHAT_DB_CORE_URLS" => program != "db-core",

@@ -22,7 +22,7 @@ use super::{
 use crate::gate::Pass;
 
 pub async fn forward(State(shell): State<Shell>, caller: Caller, request: Request) -> Result<Response, Refused> {
-    let admitted = shell.edge.admit_api(request.uri().path(), request.headers());
+    let admitted = shell.edge.admit_api(request.uri().path(), request.headers()).await;
     if admitted != Ok(Pass::Open) {
         shell.figures.validated(&admitted);
     }

@@ -31,7 +31,7 @@ const CONNECT: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_secs(3);
 
 pub async fn pass(State(shell): State<Shell>, caller: Caller, mut request: Request) -> Result<Response, Refused> {
-    let admitted = shell.edge.admit_socket(request.headers());
+    let admitted = shell.edge.admit_socket(request.headers()).await;
     shell.figures.validated(&admitted);
     caller.is(admitted?.user_id);
     let mut headers = passed_on(request.headers(), request.extensions().get().copied());

@@ -47,7 +47,7 @@ impl Running<'_> {
                 Action::Presence(status) => self.be(status),
                 Action::Verify { reference, token } => {
                     // Boxed, as what a socket seldom does would else take room in every idle one's task.
-                    let verified = Box::pin(gateway.verifier.verify(&token)).await;
+                    let verified = Box::pin(gateway.admit(&token)).await;
                     queue.extend(self.socket.verified(reference, verified));
                 }
                 Action::Ping => connection.outbox.ping(),

@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use bus::{Delivery, Payload, Subscription, Topic, announcement::Signal};
 use common::{
     RoomId, UserId,
-    frame::{CloseCode, Notice, NoticeKind, ServerFrame},
+    frame::{Notice, NoticeKind, ServerFrame},
 };
 
 use super::Gateway;
@@ -78,17 +78,15 @@ impl Gateway {
     }
 
     fn notice(&self, user: UserId, notice: Notice) {
-        for (actor, outbox) in self.users.of(user) {
-            let revoked = notice.kind == NoticeKind::SessionRevoked;
-            if revoked && notice.session_id != Some(actor.session_id) {
-                continue;
+        if notice.kind == NoticeKind::SessionRevoked {
+            if let Some(session) = notice.session_id {
+                self.admission.ended(session);
             }
-            let frame = ServerFrame::Notice(notice.clone());
-            if revoked {
-                outbox.end(&frame, CloseCode::TokenEnded);
-            } else {
-                outbox.answer(&frame);
-            }
+            return self.end_sockets(user, &notice);
+        }
+        let frame = ServerFrame::Notice(notice);
+        for (_, outbox) in self.users.of(user) {
+            outbox.answer(&frame);
         }
     }
 }

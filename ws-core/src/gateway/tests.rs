@@ -71,7 +71,10 @@ macro_rules! fake {
     };
 }
 
-use common::room::{Invite, Member, Message, Page, ReadMarker, Room, User};
+use common::{
+    revocation::RevocationList,
+    room::{Account, Invite, Member, Message, Page, ReadMarker, Room, User},
+};
 with_operations!(fake);
 
 const ROOM: RoomId = RoomId(Uuid::from_u128(7));

@@ -6,7 +6,8 @@ use async_trait::async_trait;
 use chat_client::{Ask, Http, HttpError, http::Answer};
 use common::{
     UserId,
-    room::{Invite, Member, Message, Page, ReadMarker, Room, User},
+    revocation::RevocationList,
+    room::{Account, Invite, Member, Message, Page, ReadMarker, Room, User},
 };
 use db_api::{Answer as Told, Call, DbApi, Refusal, Reply, types::*};
 use http::StatusCode;

@@ -4,7 +4,10 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use common::room::{Invite, Member, Message, Page, ReadMarker, Room, User};
+use common::{
+    revocation::RevocationList,
+    room::{Account, Invite, Member, Message, Page, ReadMarker, Room, User},
+};
 use db_api::{Call, DbApi, Refusal, Reply, types::*};
 use parking_lot::Mutex;
 use service::CancellationToken;

@@ -2,8 +2,9 @@
 
 use common::{
     SessionId, UserId, limits,
+    revocation::RevocationList,
     room::{AccountRole, User},
-    text::{DisplayName, Username},
+    text::{DeviceName, DisplayName, Username},
     token::Scope,
 };
 use db_api::{Call, Refusal, types::*};
@@ -35,7 +36,7 @@ impl Model {
             password: request.password.as_str().to_owned(),
         };
         state.users.insert(id, account);
-        self.session(&mut state, id, None)
+        self.session(&mut state, id, None, request.device)
     }
 
     pub(super) async fn do_login(&self, request: Login) -> Result<SessionGrant, Refusal> {
@@ -48,13 +49,22 @@ impl Model {
         let user = known
             .map(|account| account.user.id)
             .ok_or(Refusal::InvalidCredentials)?;
-        self.session(&mut state, user, request.scopes)
+        self.session(&mut state, user, request.scopes, request.device)
     }
 
-    fn session(&self, state: &mut State, user: UserId, scopes: Option<Vec<Scope>>) -> Result<SessionGrant, Refusal> {
-        let session_id = SessionId(self.id());
+    fn session(
+        &self,
+        state: &mut State,
+        user: UserId,
+        scopes: Option<Vec<Scope>>,
+        device: Option<DeviceName>,
+    ) -> Result<SessionGrant, Refusal> {
+        let (session_id, now) = (SessionId(self.id()), self.now());
         let session = Session {
             user,
+            device,
+            created_at: now,
+            last_seen_at: now,
             counter: 0,
             spent: Default::default(),
         };
@@ -86,6 +96,7 @@ impl Model {
         if counter == session.counter {
             session.spent.insert(counter, (request.idempotency_key, now));
             session.counter += 1;
+            session.last_seen_at = now;
             return self.grant(&state, session_id);
         }
         let (key, at) = session.spent.get(&counter).cloned().ok_or(Refusal::Unauthenticated)?;
@@ -94,22 +105,77 @@ impl Model {
         if same && excused && counter + 1 == session.counter {
             return self.grant(&state, session_id);
         }
+        let user = session.user;
         if !(same && key.is_some()) {
-            state.sessions.remove(&session_id);
+            state.end_session(user, session_id);
         }
         Err(Refusal::Unauthenticated)
     }
 
     pub(super) async fn do_logout(&self, call: Call, request: Logout) -> Result<Nothing, Refusal> {
-        let by_token = request
-            .refresh_token
-            .and_then(|token| parse(&token))
-            .map(|(session, _)| session);
-        let session = by_token.or(call.actor.map(|actor| actor.session_id));
-        if let Some(session) = session {
-            self.locked().await.sessions.remove(&session);
+        let by_token = request.refresh_token.and_then(|token| parse(&token));
+        let session = by_token
+            .map(|(session, _)| session)
+            .or(call.actor.map(|actor| actor.session_id));
+        let mut state = self.locked().await;
+        let known = session.and_then(|session| Some((session, state.sessions.get(&session)?.user)));
+        if let Some((session, user)) = known {
+            state.end_session(user, session);
         }
         Ok(Nothing {})
+    }
+
+    pub(super) async fn do_sessions(&self, call: Call) -> Result<SessionList, Refusal> {
+        let user = actor(&call)?.user_id;
+        let state = self.locked().await;
+        let own = state.sessions.iter().filter(|(_, session)| session.user == user);
+        let mut items: Vec<SessionEntry> = own
+            .map(|(id, session)| SessionEntry {
+                session_id: *id,
+                device: session.device.clone(),
+                created_at: session.created_at,
+                last_seen_at: session.last_seen_at,
+            })
+            .collect();
+        items.sort_by_key(|session| (std::cmp::Reverse(session.last_seen_at), session.session_id));
+        Ok(SessionList { items })
+    }
+
+    pub(super) async fn do_end_session(&self, call: Call, request: EndSession) -> Result<Nothing, Refusal> {
+        let user = actor(&call)?.user_id;
+        match self.locked().await.end_session(user, request.session_id) {
+            true => Ok(Nothing {}),
+            false => Err(Refusal::NotFound),
+        }
+    }
+
+    pub(super) async fn do_change_password(&self, call: Call, request: ChangePassword) -> Result<Nothing, Refusal> {
+        let actor = actor(&call)?;
+        let mut state = self.locked().await;
+        let account = state.users.get_mut(&actor.user_id).ok_or(Refusal::Unauthenticated)?;
+        if account.password != request.current_password {
+            return Err(Refusal::InvalidCredentials);
+        }
+        account.password = request.new_password.into_string();
+        let others = |(id, session): (&SessionId, &Session)| {
+            (session.user == actor.user_id && *id != actor.session_id).then_some(*id)
+        };
+        let others: Vec<SessionId> = state.sessions.iter().filter_map(others).collect();
+        for session in others {
+            state.end_session(actor.user_id, session);
+        }
+        Ok(Nothing {})
+    }
+
+    /// By the wall clock, as it is by that one that doors find a list old.
+    pub(super) async fn do_revocations(&self) -> RevocationList {
+        let ended: Vec<SessionId> = self.locked().await.ended.keys().copied().collect();
+        RevocationList::new(service::minted::now(), &ended)
+    }
+
+    pub(super) async fn do_is_revoked(&self, session: SessionId) -> Revoked {
+        let revoked = self.locked().await.ended.contains_key(&session);
+        Revoked { revoked }
     }
 
     pub(super) async fn do_user(&self, call: &Call, user: UserId) -> Result<User, Refusal> {

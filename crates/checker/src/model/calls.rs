@@ -1,12 +1,15 @@
-//! The contract's operations. Looking for people, public rooms and words is not modelled, and says so.
+//! The contract's operations. Looking for people, public rooms and words, and what admins do, is not modelled, and says so.
 
 use async_trait::async_trait;
-use common::room::{Invite, Member, Message, Page, ReadMarker, Room, User};
+use common::{
+    revocation::RevocationList,
+    room::{Account, Invite, Member, Message, Page, ReadMarker, Room, User},
+};
 use db_api::{Answer, Call, DbApi, Refusal, Reply, types::*};
 
 use super::{Model, actor};
 
-/// Lists to look through, which no simulated client asks for.
+/// What no simulated client asks for.
 fn beyond<T>() -> Reply<T> {
     Err(Refusal::forbidden("This is not modelled."))
 }
@@ -31,6 +34,36 @@ impl DbApi for Model {
     async fn logout(&self, call: Call, request: Logout) -> Reply<Nothing> {
         let done = self.do_logout(call, request).await?;
         self.written(done)
+    }
+
+    async fn sessions(&self, call: Call, _: Nothing) -> Reply<SessionList> {
+        self.do_sessions(call).await.map(Answer::read)
+    }
+
+    async fn end_session(&self, call: Call, request: EndSession) -> Reply<Nothing> {
+        let done = self.do_end_session(call, request).await?;
+        self.written(done)
+    }
+
+    async fn change_password(&self, call: Call, request: ChangePassword) -> Reply<Nothing> {
+        let done = self.do_change_password(call, request).await?;
+        self.written(done)
+    }
+
+    async fn revocations(&self, _: Call, _: Nothing) -> Reply<RevocationList> {
+        Ok(Answer::read(self.do_revocations().await))
+    }
+
+    async fn is_revoked(&self, _: Call, request: NamedSession) -> Reply<Revoked> {
+        Ok(Answer::read(self.do_is_revoked(request.session_id).await))
+    }
+
+    async fn accounts(&self, _: Call, _: Accounts) -> Reply<Page<Account>> {
+        beyond()
+    }
+
+    async fn update_account(&self, _: Call, _: UpdateAccount) -> Reply<Account> {
+        beyond()
     }
 
     async fn me(&self, call: Call, _: Nothing) -> Reply<User> {

@@ -7,7 +7,7 @@ use common::{
     envelope::HeldKey,
     event::{Event, MemberChange, MemberEvent},
     room::{Encryption, Invite, Member, Message, Presence, Reaction, Role, Room, RoomKind, User, Visibility},
-    text::{IdempotencyKey, RoomName, Topic},
+    text::{DeviceName, IdempotencyKey, RoomName, Topic},
 };
 use db_api::Refusal;
 
@@ -20,6 +20,8 @@ use super::{
 pub struct State {
     pub users: BTreeMap<UserId, Account>,
     pub sessions: BTreeMap<SessionId, Session>,
+    /// Sessions that were ended, and whose they were.
+    pub ended: BTreeMap<SessionId, UserId>,
     pub rooms: BTreeMap<RoomId, RoomState>,
     pub invites: BTreeMap<String, Invite>,
     /// Who blocks whom.
@@ -38,9 +40,23 @@ pub struct Account {
 /// A session's refresh tokens are counted; the one before the present may be used again under conditions.
 pub struct Session {
     pub user: UserId,
+    pub device: Option<DeviceName>,
+    pub created_at: Timestamp,
+    pub last_seen_at: Timestamp,
     pub counter: u64,
     /// Of each spent token: under which key, and when it was first used.
     pub spent: BTreeMap<u64, (Option<IdempotencyKey>, Timestamp)>,
+}
+
+impl State {
+    /// Ends a session. Whether it is, or was, this user's.
+    pub fn end_session(&mut self, user: UserId, session: SessionId) -> bool {
+        if self.sessions.get(&session).is_some_and(|known| known.user == user) {
+            self.sessions.remove(&session);
+            self.ended.insert(session, user);
+        }
+        self.ended.get(&session) == Some(&user)
+    }
 }
 
 pub struct Membership {

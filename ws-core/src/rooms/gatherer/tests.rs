@@ -3,7 +3,8 @@
 use common::{
     MessageId, RoomId, SessionId, Timestamp, UserId,
     event::Content,
-    room::{AccountRole, Invite, Member, Message, Page, ReadMarker, Room, User},
+    revocation::RevocationList,
+    room::{Account, AccountRole, Invite, Member, Message, Page, ReadMarker, Room, User},
     text::Body,
     token::Actor,
 };
