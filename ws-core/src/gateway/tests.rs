@@ -22,6 +22,7 @@ use common::{
     token::{Actor, Scope},
 };
 use db_api::{Answer, Call, DbApi, Refusal, Reply, types::*, with_operations};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use service::{CancellationToken, Metrics, Verifier};
 use uuid::Uuid;
@@ -40,6 +41,10 @@ struct OneRoom {
     /// Answers a send, with a refusal.
     refuses: bool,
     appends: AtomicUsize,
+    /// Who is in the list of ended sessions, and what is said of them when it is asked about: nothing unless given.
+    listed: Mutex<Vec<SessionId>>,
+    said: Mutex<Option<bool>>,
+    lists: AtomicUsize,
 }
 
 impl OneRoom {
@@ -49,6 +54,13 @@ impl OneRoom {
         match operation {
             "open_rooms" => Some(json!({"rooms": [{"opened": opened}]})),
             "may_type" => Some(json!({"allowed": !self.is_blocked.load(Relaxed)})),
+            "revocations" => {
+                // Each is later than the one before, also while the time stands still.
+                let lists = self.lists.fetch_add(1, Relaxed) as u64;
+                let as_of = service::minted::now().plus(Duration::from_millis(lists));
+                Some(json!(RevocationList::new(as_of, &self.listed.lock())))
+            }
+            "is_revoked" => self.said.lock().map(|revoked| json!({ "revoked": revoked })),
             "append" => {
                 self.appends.fetch_add(1, Relaxed);
                 self.refuses

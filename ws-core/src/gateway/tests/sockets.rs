@@ -172,3 +172,37 @@ async fn a_session_that_has_ended_does_nothing_more_though_frames_wait_for_it() 
     assert_eq!(kinds, ["welcome", "joined", "notice"]);
     assert_eq!(house.db.appends.load(Relaxed), 0);
 }
+
+/// No notice comes: the list of ended sessions says it, once it is sure whom it means.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_listed_as_ended_is_asked_about_and_ends() {
+    let house = House::on(&MemoryBus::new());
+    let mut client = dial(&house, user(1)).await;
+    let mut other = dial(&house, user(2)).await;
+    seconds(1.0).await;
+    *house.db.listed.lock() = vec![actor(user(1)).session_id];
+    seconds(3.0).await;
+    assert!(
+        house.gateway.users.has(user(1)),
+        "db-core could not be asked: nobody is logged out"
+    );
+    *house.db.said.lock() = Some(true);
+    let (kinds, code) = read_to_the_end(&mut client).await;
+    assert_eq!(code, CloseCode::TokenEnded.number());
+    assert_eq!(kinds, ["welcome", "notice"]);
+    say(&mut other, json!({"type": "ping"})).await;
+    heard(&mut other).await;
+    assert_eq!(heard(&mut other).await["type"], "pong");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_only_looks_like_an_ended_one_goes_on() {
+    let house = House::on(&MemoryBus::new());
+    *house.db.said.lock() = Some(false);
+    let mut client = dial(&house, user(1)).await;
+    *house.db.listed.lock() = vec![actor(user(1)).session_id];
+    seconds(3.0).await;
+    say(&mut client, json!({"type": "ping"})).await;
+    heard(&mut client).await;
+    assert_eq!(heard(&mut client).await["type"], "pong");
+}
