@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { artifacts, create, newcomer, program } from "./browser.mjs";
+import { PASSWORD, at } from "./lib.mjs";
 
 test("who of a room's members is there is shown, as it changes", async () => {
   const [ada, bob] = [await newcomer("ada"), await newcomer("bob")];
@@ -43,4 +44,42 @@ test("a conversation between two goes by the other's name, and shows whether the
   await ada.page.getByRole("main").getByRole("img", { name: "offline" }).waitFor();
   assert.deepEqual([...ada.faults, ...bob.faults], []);
   await ada.context.close();
+});
+
+test("where I am signed in is shown; one that I end is out, and a new password ends the others", async () => {
+  const ada = await newcomer("ada");
+  const other = await ada.page.context().browser().newContext();
+  const page = await other.newPage();
+  const signIn = async (password) => {
+    await page.getByRole("button", { name: "I have an account" }).click();
+    await page.getByLabel("Username").fill(ada.username);
+    await page.getByLabel("Password").fill(password);
+    await page.getByRole("button", { name: "Log in" }).click();
+    await page.getByText("Connected").waitFor();
+  };
+  await page.goto(at.web);
+  await signIn(PASSWORD);
+  const sessions = ada.page.getByRole("list", { name: "Where you are signed in" }).getByRole("listitem");
+  await ada.page.getByText("Account").click();
+  await sessions.filter({ hasText: "This browser" }).waitFor();
+  await ada.page.screenshot({ path: `${artifacts}account.png` });
+  await sessions.getByRole("button", { name: "Sign out" }).click();
+  await page.getByRole("heading", { name: "Create an account" }).waitFor();
+  await sessions.nth(1).waitFor({ state: "detached" });
+
+  await signIn(PASSWORD);
+  const change = async (current, next) => {
+    await ada.page.getByLabel("Current password").fill(current);
+    await ada.page.getByLabel("New password").fill(next);
+    await ada.page.getByRole("button", { name: "Change password" }).click();
+  };
+  await change("not the password", "staple and more");
+  await ada.page.getByText("That is not your password.").waitFor();
+  await change(PASSWORD, "staple and more");
+  await ada.page.getByText("Your password is changed").waitFor();
+  await page.getByRole("heading", { name: "Create an account" }).waitFor();
+  await signIn("staple and more");
+  await ada.page.reload();
+  await ada.page.getByText("Connected").waitFor();
+  await Promise.all([ada.context.close(), other.close()]);
 });

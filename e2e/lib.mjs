@@ -74,7 +74,7 @@ export class Socket {
       this.ws.on("open", () => resolve(this));
       this.ws.on("unexpected-response", (_, response) => {
         response.destroy();
-        reject(Object.assign(new Error("refused"), { status: response.statusCode }));
+        reject(Object.assign(new Error(`refused: ${response.statusCode}`), { status: response.statusCode }));
       });
       this.ws.on("error", reject);
     });

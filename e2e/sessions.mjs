@@ -1,6 +1,14 @@
 // Sessions of one account beside each other, and what every door says of one that was ended.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { dirname } from "node:path";
 import { PASSWORD, Socket, assertProblem, at, eventually, http } from "./lib.mjs";
+
+/** What an operator types: `./dev WORDS`, for the stack that runs. */
+export function operate(...words) {
+  const stack = process.env.CHAT_STACK ?? "../target/debug/stack";
+  return execFileSync(stack, [...words, "--data", dirname(process.env.CHAT_ENDPOINTS)], { encoding: "utf8" }).trim();
+}
 
 /** Another session of somebody. */
 export const login = async (username, { password = PASSWORD, ...more } = {}) => {

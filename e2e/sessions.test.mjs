@@ -1,18 +1,12 @@
 // Sessions that end: by their owner, by a new password, by an admin, by an operator. Every door hears of it.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { dirname } from "node:path";
 import { test } from "node:test";
 import { PASSWORD, Socket, assertProblem, at, http, person } from "./lib.mjs";
-import { isOut, login } from "./sessions.mjs";
+import { isOut, login, operate } from "./sessions.mjs";
 
 const sid = async (who) => (await who.as("GET", "/auth/verify")).json.sid;
 
-/** What an operator types. */
-function admin(...words) {
-  const stack = process.env.CHAT_STACK ?? "../target/debug/stack";
-  return execFileSync(stack, ["admin", ...words, "--data", dirname(process.env.CHAT_ENDPOINTS)], { encoding: "utf8" }).trim();
-}
+const admin = (...words) => operate("admin", ...words);
 
 async function administrator() {
   const { username } = await person("root");

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import net from "node:net";
 import { test } from "node:test";
+import * as jose from "jose";
 import { Socket, assertProblem, at, endpoints, eventually, family, here, http, person, quiet, room, say, uuid, without } from "./lib.mjs";
-import { isOut, login, refusal } from "./sessions.mjs";
+import { isOut, login, operate, refusal } from "./sessions.mjs";
 
 const offline = (who) => (frame) => frame.type === "presence" && frame.userId === who.id && frame.status === "offline";
 const text = (message) => (frame) => frame.type === "message" && frame.message === message;
@@ -252,3 +253,34 @@ function redis(command) {
     connection.on("close", () => (answer.includes("-") ? reject(new Error(answer)) : resolve(answer)));
   });
 }
+
+// The last one: some time after it, tokens that tests sign with the key of the start are good no more.
+test("signing keys change while people are there: the next is published before, the old tokens stay good", async () => {
+  const ada = await person("ada");
+  const socket = await Socket.open(ada);
+  const kid = (token) => jose.decodeProtectedHeader(token).kid;
+  const published = async () => (await http("GET", "/.well-known/jwks.json")).json.keys.map((key) => key.kid);
+  const before = kid(ada.token);
+  const next = operate("rotate-keys", "--after", "6").split(" ")[0];
+  await eventually(async () => assert.deepEqual(await published(), [before, next]));
+  let newest = await login(ada.username);
+  assert.equal(kid(newest.token), before, "it is known before it signs");
+  while (kid(newest.token) === before) {
+    await quiet(200);
+    newest = await login(ada.username);
+  }
+  assert.equal(kid(newest.token), next);
+  const isIn = async (who) => {
+    for (const origin of [at.web, at.api]) assert.equal((await http("GET", "/api/me", { token: who.token, origin })).status, 200);
+    for (const url of at.ws) assert.equal(await refusal(who, url), undefined);
+  };
+  await isIn(ada);
+  // At so short notice a door may have to look for the key, which it does every ten seconds at most.
+  await eventually(() => isIn(newest));
+  await isIn(ada);
+  assert.equal((await socket.ask({ type: "auth", token: ada.token })).type, "authenticated");
+  const { refreshToken } = ada;
+  assert.equal(kid((await http("POST", "/auth/refresh", { body: { refreshToken } })).json.accessToken), next);
+  assert.deepEqual(await published(), [before, next], "what it signed is still good");
+  await socket.close();
+});

@@ -31,7 +31,7 @@ impl Config {
         let config = Self {
             common: Common::read(&mut env),
             db_core_urls: env.some("CHAT_DB_CORE_URLS"),
-            service_key: ServiceKey::new(env.key("CHAT_SERVICE_KEY")),
+            service_key: ServiceKey::new(env.keys("CHAT_SERVICE_KEY")),
             jwks_url: env.required("CHAT_JWKS_URL"),
             issuer: env.required("CHAT_ISSUER"),
         };

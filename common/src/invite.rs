@@ -2,11 +2,9 @@
 //! derived again for every list, none is ever stored, and a forged one is found before any database is asked.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
 use uuid::Uuid;
 
-use crate::RoomId;
+use crate::{RoomId, server_key::MacKeys};
 
 /// What a code says, once its MAC was found true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,34 +22,22 @@ const NAMED: usize = 16 + 16;
 /// Half of the MAC is kept (RFC 2104, section 5), which makes a code 64 characters without a spare bit.
 const MAC: usize = 16;
 
-/// 32 bytes that only db-core holds.
-#[derive(Clone)]
-pub struct InviteKey([u8; 32]);
+/// What makes and reads codes; only db-core has it.
+#[derive(Debug, Clone)]
+pub struct InviteKey(MacKeys);
 
-impl std::fmt::Debug for InviteKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("InviteKey(…)")
-    }
-}
+const KIND: &str = "chat.v1 invite";
 
 impl InviteKey {
-    pub fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    fn mac(&self, named: &[u8]) -> Hmac<Sha256> {
-        // HMAC takes keys of any length (RFC 2104, section 2).
-        let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&self.0).unwrap_or_else(|_| unreachable!());
-        mac.update(b"chat.v1 invite");
-        mac.update(named);
-        mac
+    pub fn new(keys: MacKeys) -> Self {
+        Self(keys)
     }
 
     pub fn code(&self, invite: &InviteCode) -> String {
         let mut bytes = Vec::with_capacity(NAMED + MAC);
         bytes.extend_from_slice(invite.room_id.0.as_bytes());
         bytes.extend_from_slice(invite.invite_id.as_bytes());
-        let mac = self.mac(&bytes).finalize().into_bytes();
+        let mac = self.0.mac(KIND, &bytes);
         bytes.extend_from_slice(&mac[..MAC]);
         URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -64,7 +50,9 @@ impl InviteKey {
             return Err(Forged);
         }
         let (named, mac) = bytes.split_at(NAMED);
-        self.mac(named).verify_truncated_left(mac).map_err(|_| Forged)?;
+        if !self.0.verifies(KIND, named, mac) {
+            return Err(Forged);
+        }
         let id = |from: usize| Uuid::from_slice(&named[from..from + 16]).map_err(|_| Forged);
         Ok(InviteCode {
             room_id: RoomId(id(0)?),
@@ -76,17 +64,21 @@ impl InviteKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server_key::ServerKey;
 
     #[test]
     fn a_code_comes_back_and_a_changed_one_is_forged() {
-        let key = InviteKey::new([9; 32]);
+        let key = InviteKey::new(ServerKey::new([9; 32]).derive(""));
         let invite = InviteCode {
             room_id: RoomId(Uuid::from_u128(1)),
             invite_id: Uuid::from_u128(2),
         };
         let code = key.code(&invite);
         assert_eq!((code.len(), key.read(&code)), (64, Ok(invite)));
-        assert_eq!(InviteKey::new([8; 32]).read(&code), Err(Forged));
+        assert_eq!(
+            InviteKey::new(ServerKey::new([8; 32]).derive("")).read(&code),
+            Err(Forged)
+        );
         for at in 0..code.len() {
             let mut other = code.clone();
             other.replace_range(at..=at, if &code[at..=at] == "A" { "B" } else { "A" });

@@ -11,6 +11,10 @@ use sha2::{Digest, Sha256};
 #[error("is no Ed25519 JWK: {0}")]
 pub struct BadJwk(&'static str);
 
+impl BadJwk {
+    pub(crate) const EMPTY: Self = Self("there is none");
+}
+
 /// A public key as it stands in the JWKS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

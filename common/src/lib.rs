@@ -12,6 +12,8 @@ pub mod frame;
 pub mod id;
 pub mod invite;
 pub mod jwk;
+pub mod key_list;
+pub mod key_ring;
 pub mod limits;
 pub mod octets;
 pub mod problem;

@@ -82,7 +82,7 @@ pub const CLOCK_SKEW: Duration = Duration::from_secs(5);
 pub const REFRESH_TOKEN_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Two uses of one refresh token without a key, so close together, are two tabs and no theft.
 pub const REFRESH_GRACE: Duration = Duration::from_secs(10);
-/// How long the `Idempotency-Key` of a refresh is remembered.
+/// How long the `Idempotency-Key` of a refresh is remembered, at least; that of the last refresh as long as there is no other.
 pub const REFRESH_KEY_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// The list of revoked sessions goes to every door this often, changed or not; one that is older than the age lets nobody
 /// in. A session stands in it until no access token of its can be good: one may have been on its way as it ended.

@@ -3,11 +3,9 @@
 //! derivable, so that none is ever stored.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use hmac::{Hmac, Mac};
-use sha2::Sha256;
 use uuid::Uuid;
 
-use crate::{SessionId, Timestamp, UserId, limits};
+use crate::{SessionId, Timestamp, UserId, limits, server_key::MacKeys};
 
 /// What a refresh token says, once its MAC was found true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,27 +25,15 @@ const VERSION: u8 = 1;
 const SIGNED: usize = 1 + 16 + 16 + 8;
 const WHOLE: usize = SIGNED + 32;
 
-/// The key of the MAC: 32 bytes that only db-core holds.
-#[derive(Clone)]
-pub struct RefreshKey([u8; 32]);
+/// What makes and reads tokens; only db-core has it.
+#[derive(Debug, Clone)]
+pub struct RefreshKey(MacKeys);
 
-impl std::fmt::Debug for RefreshKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("RefreshKey(…)")
-    }
-}
+const KIND: &str = "chat.v1 refresh";
 
 impl RefreshKey {
-    pub fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
-    }
-
-    fn mac(&self, signed: &[u8]) -> Hmac<Sha256> {
-        // HMAC takes keys of any length (RFC 2104, section 2).
-        let mut mac = <Hmac<Sha256> as Mac>::new_from_slice(&self.0).unwrap_or_else(|_| unreachable!());
-        mac.update(b"chat.v1 refresh");
-        mac.update(signed);
-        mac
+    pub fn new(keys: MacKeys) -> Self {
+        Self(keys)
     }
 
     pub fn issue(&self, token: &RefreshToken) -> String {
@@ -56,7 +42,7 @@ impl RefreshKey {
         bytes.extend_from_slice(token.user_id.0.as_bytes());
         bytes.extend_from_slice(token.session_id.0.as_bytes());
         bytes.extend_from_slice(&token.counter.to_be_bytes());
-        let mac = self.mac(&bytes).finalize().into_bytes();
+        let mac = self.0.mac(KIND, &bytes);
         bytes.extend_from_slice(&mac);
         URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -69,7 +55,9 @@ impl RefreshKey {
             return Err(Forged);
         }
         let (signed, mac) = bytes.split_at(SIGNED);
-        self.mac(signed).verify_slice(mac).map_err(|_| Forged)?;
+        if !self.0.verifies(KIND, signed, mac) {
+            return Err(Forged);
+        }
         let id = |from: usize| Uuid::from_slice(&signed[from..from + 16]).map_err(|_| Forged);
         let counter = signed[33..].try_into().map(u64::from_be_bytes).map_err(|_| Forged)?;
         Ok(RefreshToken {
@@ -124,6 +112,7 @@ pub fn judge(chain: Chain, counter: u64, key: Option<&[u8]>, first_key: Option<&
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server_key::ServerKey;
 
     fn token(counter: u64) -> RefreshToken {
         RefreshToken {
@@ -135,10 +124,13 @@ mod tests {
 
     #[test]
     fn a_token_comes_back_and_a_changed_one_is_forged() {
-        let key = RefreshKey::new([9; 32]);
+        let key = RefreshKey::new(ServerKey::new([9; 32]).derive(""));
         let text = key.issue(&token(41));
         assert_eq!(key.read(&text), Ok(token(41)));
-        assert_eq!(RefreshKey::new([8; 32]).read(&text), Err(Forged));
+        assert_eq!(
+            RefreshKey::new(ServerKey::new([8; 32]).derive("")).read(&text),
+            Err(Forged)
+        );
         for at in 0..text.len() {
             let mut other = text.clone();
             other.replace_range(at..=at, if &text[at..=at] == "A" { "B" } else { "A" });

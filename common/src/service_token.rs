@@ -4,7 +4,7 @@
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 
-use crate::{Timestamp, limits};
+use crate::{Timestamp, key_list::KeyList, limits};
 
 const CORE: &str = "db-core";
 
@@ -33,15 +33,9 @@ impl Service {
     }
 }
 
-/// 32 random bytes that one service shares with db-core.
-#[derive(Clone)]
-pub struct ServiceKey([u8; 32]);
-
-impl std::fmt::Debug for ServiceKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ServiceKey(…)")
-    }
-}
+/// What one service shares with db-core.
+#[derive(Debug, Clone)]
+pub struct ServiceKey(KeyList);
 
 #[derive(Serialize, Deserialize)]
 struct Claims {
@@ -51,8 +45,8 @@ struct Claims {
 }
 
 impl ServiceKey {
-    pub fn new(bytes: [u8; 32]) -> Self {
-        Self(bytes)
+    pub fn new(keys: impl Into<KeyList>) -> Self {
+        Self(keys.into())
     }
 
     /// A token of a service for db-core, good for [`limits::SERVICE_TOKEN_LIFE`] from `now`.
@@ -87,7 +81,7 @@ impl ServiceKey {
             aud: to.to_owned(),
             exp: now.plus(limits::SERVICE_TOKEN_LIFE).seconds(),
         };
-        let key = EncodingKey::from_secret(&self.0);
+        let key = EncodingKey::from_secret(self.0.present());
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)
     }
 
@@ -95,10 +89,11 @@ impl ServiceKey {
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_audience(&[to]);
         validation.validate_exp = false;
-        let key = DecodingKey::from_secret(&self.0);
         let skew = limits::CLOCK_SKEW.as_secs() as i64;
-        jsonwebtoken::decode::<Claims>(token, &key, &validation)
-            .is_ok_and(|data| data.claims.sub == from && data.claims.exp + skew > now.seconds())
+        self.0.all().any(|key| {
+            jsonwebtoken::decode::<Claims>(token, &DecodingKey::from_secret(key), &validation)
+                .is_ok_and(|data| data.claims.sub == from && data.claims.exp + skew > now.seconds())
+        })
     }
 }
 

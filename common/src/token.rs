@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::{
     Problem, SessionId, Timestamp, UserId,
     jwk::{KeySet, SigningKey},
-    limits,
+    limits, octets,
     room::AccountRole,
 };
 
@@ -105,16 +105,17 @@ pub fn verify(keys: &KeySet, issuer: &str, token: &str, now: Timestamp) -> Resul
         return Err(TokenError::Bad);
     }
     let header = jsonwebtoken::decode_header(token).map_err(|_| TokenError::Bad)?;
+    let is_critical = has_critical_extension(token);
     let typed = header.typ.as_deref().is_some_and(|typ| typ.eq_ignore_ascii_case(TYP));
-    if header.alg != Algorithm::EdDSA || !typed {
+    if header.alg != Algorithm::EdDSA || !typed || is_critical {
         return Err(TokenError::Bad);
     }
     let key = keys
         .get(&header.kid.ok_or(TokenError::Bad)?)
         .ok_or(TokenError::UnknownKey)?;
-    let claims = decode(key, issuer, token)?;
+    let Received { claims, nbf } = decode(key, issuer, token)?;
     let skew = limits::CLOCK_SKEW.as_secs() as i64;
-    if claims.iat > now.seconds() + skew {
+    if claims.iat.max(nbf.unwrap_or_default()) > now.seconds() + skew {
         return Err(TokenError::Bad);
     }
     if claims.exp + skew <= now.seconds() {
@@ -129,14 +130,33 @@ pub fn verify(keys: &KeySet, issuer: &str, token: &str, now: Timestamp) -> Resul
     })
 }
 
-fn decode(key: &jsonwebtoken::DecodingKey, issuer: &str, token: &str) -> Result<Claims, TokenError> {
+/// Claims as they come: we never say `nbf`, but who signs with our keys may.
+#[derive(Deserialize)]
+struct Received {
+    #[serde(flatten)]
+    claims: Claims,
+    nbf: Option<i64>,
+}
+
+/// An extension that has to be understood (RFC 7515, section 4.1.11): we know none, and the library does not look.
+fn has_critical_extension(token: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Header {
+        crit: Option<serde::de::IgnoredAny>,
+    }
+    let header = token.split('.').next().and_then(|header| octets::decode(header).ok());
+    let header = header.and_then(|json| serde_json::from_slice::<Header>(&json).ok());
+    header.is_none_or(|header| header.crit.is_some())
+}
+
+fn decode(key: &jsonwebtoken::DecodingKey, issuer: &str, token: &str) -> Result<Received, TokenError> {
     let mut validation = Validation::new(Algorithm::EdDSA);
     validation.set_issuer(&[issuer]);
     validation.set_audience(&[AUDIENCE]);
     // The clock is an argument, so the library must not look at one.
     validation.validate_exp = false;
     validation.required_spec_claims = ["iss", "aud", "exp", "sub"].map(String::from).into();
-    jsonwebtoken::decode::<Claims>(token, key, &validation)
+    jsonwebtoken::decode::<Received>(token, key, &validation)
         .map(|data| data.claims)
         .map_err(|error| match error.kind() {
             ErrorKind::ExpiredSignature => TokenError::Expired,
@@ -247,5 +267,40 @@ mod tests {
         for noise in ["", "a.b.c", "eyJhbGciOiJub25lIn0..", &"x".repeat(5_000)] {
             assert_eq!(check(noise), Err(TokenError::Bad));
         }
+    }
+
+    #[derive(Deserialize)]
+    struct Vectors {
+        now: i64,
+        issuer: String,
+        jwks: Jwks,
+        tokens: Vec<Vector>,
+    }
+
+    #[derive(Deserialize)]
+    struct Vector {
+        name: String,
+        expect: String,
+        token: String,
+    }
+
+    /// Made by another implementation: `e2e/token-vectors.mjs`.
+    #[test]
+    fn what_others_signed_and_forged_is_told_apart() {
+        let vectors: Vectors = serde_json::from_str(include_str!("../vectors/access-tokens.json")).unwrap();
+        let (keys, now) = (KeySet::from_jwks(&vectors.jwks), Timestamp::from_seconds(vectors.now));
+        let told = |token: &str| match verify(&keys, &vectors.issuer, token, now) {
+            Ok(_) => "ok",
+            Err(TokenError::Bad) => "bad",
+            Err(TokenError::UnknownKey) => "unknown-key",
+            Err(TokenError::Expired) => "expired",
+        };
+        let wrong: Vec<String> = vectors
+            .tokens
+            .iter()
+            .filter(|vector| told(&vector.token) != vector.expect)
+            .map(|vector| format!("{}: {}, not {}", vector.name, told(&vector.token), vector.expect))
+            .collect();
+        assert!(vectors.tokens.len() > 70 && wrong.is_empty(), "{wrong:#?}");
     }
 }

@@ -41,7 +41,7 @@ impl Config {
             redis_url: env.text("CHAT_REDIS_URL"),
             redis_prefix: env.text("CHAT_REDIS_PREFIX").unwrap_or_default(),
             registration: env.word("CHAT_REGISTRATION", &registrations, Registration::Open),
-            server_key: ServerKey::new(env.key("CHAT_SERVER_KEY")),
+            server_key: ServerKey::new(env.keys("CHAT_SERVER_KEY")),
             service_keys: env.parsed_with("CHAT_SERVICE_KEYS", parse_keys).unwrap_or_default(),
             doors: env.list("CHAT_DOORS"),
         };

@@ -12,6 +12,7 @@ use axum::{
 };
 use common::{
     Problem,
+    key_list::KeyList,
     service_token::{Service, ServiceKey},
 };
 use db_api::{Call, DbApi, Refusal, contract::callers, with_operations};
@@ -20,7 +21,7 @@ use serde::{Serialize, de::DeserializeOwned};
 /// The keys of the services that may call.
 pub type ServiceKeys = HashMap<Service, ServiceKey>;
 
-/// Reads `edge-auth=KEY,ws-core=KEY`.
+/// Reads `edge-auth=KEY,ws-core=KEY:OTHER`.
 ///
 /// # Errors
 /// Says what is wrong, without the keys.
@@ -29,10 +30,8 @@ pub fn parse_keys(text: &str) -> Result<ServiceKeys, String> {
         .map(|pair| {
             let (name, key) = pair.trim().split_once('=').ok_or("must be a list of SERVICE=KEY")?;
             let service = Service::parse(name).ok_or_else(|| format!("`{name}` is no service"))?;
-            Ok((
-                service,
-                ServiceKey::new(service::config::key(key).map_err(|what| format!("{name}: {what}"))?),
-            ))
+            let keys: KeyList = key.parse().map_err(|what| format!("{name}: {what}"))?;
+            Ok((service, ServiceKey::new(keys)))
         })
         .collect()
 }

@@ -18,7 +18,7 @@ use http_contract::{
     headers,
 };
 
-use crate::{Edge, account, cookie, jwks};
+use crate::{Edge, account, cookie};
 
 pub fn router(edge: Edge) -> Router {
     Router::new()
@@ -147,5 +147,9 @@ async fn verify(State(edge): State<Edge>, caller: Caller, headers: HeaderMap) ->
 
 async fn published_keys(State(edge): State<Edge>) -> Response {
     let cache = format!("public, max-age={}", limits::JWKS_MAX_AGE.as_secs());
-    ([(header::CACHE_CONTROL, cache)], Json(jwks(&edge.signing_key))).into_response()
+    (
+        [(header::CACHE_CONTROL, cache)],
+        Json(edge.signing().ring.published(edge.now())),
+    )
+        .into_response()
 }

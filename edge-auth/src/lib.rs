@@ -10,16 +10,14 @@ mod native;
 mod session;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use native::{Config, Origin, serve};
+pub use native::{Config, LEAD, Origin, RotationError, rotate, serve};
 
 use std::sync::Arc;
 
 use admission::Admission;
-use common::{
-    Timestamp,
-    jwk::{Jwks, KeySet, SigningKey},
-};
+use common::{Timestamp, jwk::KeySet, key_ring::KeyRing};
 use db_api::DbApi;
+use parking_lot::RwLock;
 use uuid::Uuid;
 
 /// Where time and randomness come from.
@@ -38,12 +36,24 @@ pub enum SecureCookies {
     Never,
 }
 
+/// The keys that sign here, and what verifies what they signed.
+pub(crate) struct Signing {
+    pub ring: KeyRing,
+    pub keys: KeySet,
+}
+
+impl Signing {
+    fn new(ring: KeyRing) -> Arc<Self> {
+        let keys = ring.key_set();
+        Arc::new(Self { ring, keys })
+    }
+}
+
 /// What edge-auth decides with.
 #[derive(Clone)]
 pub struct Edge {
     pub(crate) db: Arc<dyn DbApi>,
-    pub(crate) signing_key: Arc<SigningKey>,
-    pub(crate) keys: KeySet,
+    signing: Arc<RwLock<Arc<Signing>>>,
     pub(crate) issuer: String,
     pub(crate) allowed_origins: Vec<String>,
     pub(crate) secure_cookies: SecureCookies,
@@ -54,18 +64,16 @@ pub struct Edge {
 impl Edge {
     pub fn new(
         db: Arc<dyn DbApi>,
-        signing_key: SigningKey,
+        signing_keys: KeyRing,
         issuer: String,
         allowed_origins: Vec<String>,
         secure_cookies: SecureCookies,
         source: Source,
     ) -> Self {
-        let keys = KeySet::from_jwks(&jwks(&signing_key));
         Self {
             admission: Admission::new(db.clone(), source.now),
             db,
-            signing_key: Arc::new(signing_key),
-            keys,
+            signing: Arc::new(RwLock::new(Signing::new(signing_keys))),
             issuer,
             allowed_origins,
             secure_cookies,
@@ -73,14 +81,21 @@ impl Edge {
         }
     }
 
+    /// From now on these are the keys.
+    pub fn sign_with(&self, signing_keys: KeyRing) {
+        *self.signing.write() = Signing::new(signing_keys);
+    }
+
+    pub(crate) fn signing(&self) -> Arc<Signing> {
+        self.signing.read().clone()
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.source.now)()
+    }
+
     /// What this door knows of ended sessions: to be told them.
     pub fn admission(&self) -> &Admission {
         &self.admission
-    }
-}
-
-fn jwks(key: &SigningKey) -> Jwks {
-    Jwks {
-        keys: vec![key.public().clone()],
     }
 }

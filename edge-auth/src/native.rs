@@ -3,10 +3,12 @@
 mod assets;
 mod figures;
 mod headers;
+mod keys;
 mod proxy;
 mod tunnel;
 mod upstreams;
 
+pub use keys::{LEAD, RotationError, rotate};
 pub use upstreams::Origin;
 
 use std::{path::PathBuf, sync::Arc};
@@ -19,6 +21,7 @@ use axum::{
 };
 use common::{
     jwk::SigningKey,
+    key_ring::KeyRing,
     limits,
     service_token::{Service, ServiceKey},
 };
@@ -38,7 +41,9 @@ pub struct Config {
     /// Home first.
     pub db_core_urls: Vec<String>,
     pub service_key: ServiceKey,
-    pub signing_key: SigningKey,
+    pub signing_keys: KeyRing,
+    /// Where they are from, to be read again.
+    pub signing_keys_file: Option<PathBuf>,
     pub issuer: String,
     pub api_origins: Vec<Origin>,
     pub ws_origins: Vec<Origin>,
@@ -58,16 +63,17 @@ impl Config {
         ];
         let common = Common::read(&mut env);
         let db_core_urls = env.some("CHAT_DB_CORE_URLS");
-        let service_key = ServiceKey::new(env.key("CHAT_SERVICE_KEY"));
-        let signing_key = env.parsed_with("CHAT_SIGNING_KEY", |jwk| {
-            SigningKey::from_jwk(jwk).map_err(|error| error.to_string())
+        let service_key = ServiceKey::new(env.keys("CHAT_SERVICE_KEY"));
+        let signing_keys = env.parsed_with("CHAT_SIGNING_KEY", |json| {
+            KeyRing::from_json(json).map_err(|error| error.to_string())
         });
         let config = Self {
             common,
             db_core_urls,
             service_key,
             // Never used: without a key there is a fault, and no configuration.
-            signing_key: signing_key.unwrap_or_else(|| SigningKey::from_seed([0; 32])),
+            signing_keys: signing_keys.unwrap_or_else(|| KeyRing::of(SigningKey::from_seed([0; 32]))),
+            signing_keys_file: env.file_of("CHAT_SIGNING_KEY"),
             issuer: env.required("CHAT_ISSUER"),
             api_origins: env.list("CHAT_API_ORIGINS"),
             ws_origins: env.list("CHAT_WS_ORIGINS"),
@@ -130,13 +136,17 @@ pub async fn serve(config: Config, db: Arc<dyn DbApi>, listeners: Listeners, sto
     };
     let edge = Edge::new(
         db,
-        config.signing_key.clone(),
+        config.signing_keys.clone(),
         config.issuer.clone(),
         config.common.allowed_origins.clone(),
         config.secure_cookies,
         source,
     );
     let admission = edge.admission().clone();
+    let following = config
+        .signing_keys_file
+        .clone()
+        .map(|file| keys::follow(edge.clone(), file));
     let public = router(&config, edge, &metrics, tunnels.clone());
     let ready = ready(move || {
         let is_ready = admission.is_ready();
@@ -156,5 +166,10 @@ pub async fn serve(config: Config, db: Arc<dyn DbApi>, listeners: Listeners, sto
         service::serve(listeners.public, public, stop.clone()),
         service::serve(listeners.internal, internal::router(metrics, ready), stop.clone()),
         drained,
+        async {
+            if let Some(following) = following {
+                stop.run_until_cancelled(following).await;
+            }
+        },
     );
 }

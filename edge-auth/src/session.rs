@@ -34,7 +34,7 @@ impl Edge {
     /// # Errors
     /// `unauthenticated` or `token-expired`.
     pub(crate) fn verify(&self, token: &str) -> Result<Actor, Problem> {
-        Ok(token::verify(&self.keys, &self.issuer, token, (self.source.now)())?)
+        Ok(token::verify(&self.signing().keys, &self.issuer, token, self.now())?)
     }
 
     pub(crate) fn session(
@@ -45,7 +45,9 @@ impl Edge {
         headers: &HeaderMap,
     ) -> Result<Response, Refused> {
         let (grant, seen) = (granted.value, granted.seen);
-        let access_token = token::sign(&self.signing_key, &self.claims(&grant)).map_err(|_| Problem::internal())?;
+        let signing = self.signing();
+        let key = signing.ring.signing(self.now());
+        let access_token = token::sign(key, &self.claims(&grant)).map_err(|_| Problem::internal())?;
         let set_cookie = match delivery {
             Delivery::Body => None,
             Delivery::Cookie => cookie::set(&grant.refresh_token, cookie::is_secure(self.secure_cookies, headers)),
@@ -66,7 +68,7 @@ impl Edge {
     }
 
     fn claims(&self, grant: &SessionGrant) -> Claims {
-        let now = (self.source.now)();
+        let now = self.now();
         Claims {
             iss: self.issuer.clone(),
             aud: token::AUDIENCE.to_owned(),

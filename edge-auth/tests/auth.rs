@@ -7,7 +7,9 @@ mod support;
 use std::sync::Arc;
 
 use axum::{Router, body::Body};
-use common::{SessionId, Timestamp, jwk::SigningKey, limits, revocation::RevocationList, token::Scope};
+use common::{
+    SessionId, Timestamp, jwk::SigningKey, key_ring::KeyRing, limits, revocation::RevocationList, token::Scope,
+};
 use db_api::Refusal;
 use edge_auth::{Edge, SecureCookies, Source, auth};
 use http::{HeaderMap, Request, header};
@@ -62,7 +64,14 @@ impl Fixture {
             id: || Uuid::from_u128(1),
         };
         let (origins, cookies) = (vec![ORIGIN.to_owned()], SecureCookies::Auto);
-        let edge = Edge::new(core.clone(), signing_key(), ISSUER.to_owned(), origins, cookies, source);
+        let edge = Edge::new(
+            core.clone(),
+            KeyRing::of(signing_key()),
+            ISSUER.to_owned(),
+            origins,
+            cookies,
+            source,
+        );
         edge.admission().take(RevocationList::new(NOW, &[ended_session()]));
         Self {
             core,

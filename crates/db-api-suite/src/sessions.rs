@@ -1,6 +1,6 @@
 //! Sessions and their refresh tokens.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use common::{
     SessionId,
@@ -113,7 +113,7 @@ pub async fn a_new_password_ends_the_other_sessions(db: Arc<dyn DbApi>) {
 pub async fn a_login_that_races_a_new_password(db: Arc<dyn DbApi>) {
     let own = person(&*db, "ada").await;
     let mut current = PASSWORD.to_owned();
-    for round in 0..10 {
+    for round in 0..16 {
         let new = format!("another password {round}");
         let request = ChangePassword {
             current_password: current.clone(),
@@ -121,7 +121,12 @@ pub async fn a_login_that_races_a_new_password(db: Arc<dyn DbApi>) {
             client_address: None,
         };
         let call = Call::of(own.clone()).within(common::limits::HASH_DEADLINE);
-        let (login, changed) = tokio::join!(sign_in(&*db, &current, None), db.change_password(call, request));
+        // The password is found right before the change, and the session opened behind it.
+        let login = async {
+            tokio::time::sleep(Duration::from_millis(5 * round)).await;
+            sign_in(&*db, &current, None).await
+        };
+        let (login, changed) = tokio::join!(login, db.change_password(call, request));
         changed.unwrap();
         match login {
             Ok(grant) => assert!(ended(&*db, &actor(&grant.value)).await, "round {round}"),

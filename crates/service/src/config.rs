@@ -1,9 +1,9 @@
 //! Configuration from environment variables, read through an argument. Every fault is collected and told by name before a
 //! port is bound.
 
-use std::{collections::HashMap, fmt, net::SocketAddr, str::FromStr};
+use std::{collections::HashMap, fmt, net::SocketAddr, path::PathBuf, str::FromStr};
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use common::key_list::KeyList;
 use ipnet::IpNet;
 
 /// What is wrong with the configuration, one line a variable.
@@ -54,6 +54,15 @@ impl Env {
                 self.fault(&file_name, format!("cannot read {path}: {error}"));
                 None
             }
+        }
+    }
+
+    /// The file that `name_FILE` names, where that is what counts.
+    pub fn file_of(&self, name: &str) -> Option<PathBuf> {
+        let given = |name: &str| self.variables.get(name).filter(|text| !text.is_empty());
+        match given(name) {
+            Some(_) => None,
+            None => given(&format!("{name}_FILE")).map(PathBuf::from),
         }
     }
 
@@ -113,15 +122,11 @@ impl Env {
         default
     }
 
-    /// 32 bytes in base64url without padding.
-    pub fn key(&mut self, name: &str) -> [u8; 32] {
-        let text = self.required(name);
-        key(&text).unwrap_or_else(|what| {
-            if !text.is_empty() {
-                self.fault(name, what);
-            }
-            [0; 32]
-        })
+    /// Keys of 32 bytes in base64url without padding: `KEY`, or `KEY:KEY…`, of which the first makes.
+    pub fn keys(&mut self, name: &str) -> KeyList {
+        let keys = self.parsed_with(name, str::parse);
+        // Never used: without a key there is a fault, and no configuration.
+        keys.unwrap_or_else(|| KeyList::from([0; 32]))
     }
 
     /// What a parser of the caller's says of a required text.
@@ -142,17 +147,6 @@ impl Env {
             Err(Faults(self.faults))
         }
     }
-}
-
-/// 32 bytes of base64url.
-///
-/// # Errors
-/// Says what is wrong, without the text.
-pub fn key(text: &str) -> Result<[u8; 32], String> {
-    let bytes = URL_SAFE_NO_PAD
-        .decode(text)
-        .map_err(|_| "must be base64url without padding".to_owned())?;
-    bytes.try_into().map_err(|_| "must be 32 bytes".to_owned())
 }
 
 /// What every service is told.
@@ -192,7 +186,7 @@ mod tests {
         let mut env = Env::new(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let _: u16 = env.parsed("A", 1);
         env.required("B");
-        env.key("C");
+        env.keys("C");
         env.word("E", &[("on", true), ("off", false)], true);
         env.required("F");
         let Err(Faults(faults)) = env.finish() else {

@@ -7,6 +7,7 @@ pub mod internal;
 pub mod metrics;
 pub mod minted;
 mod patience;
+pub mod secret_file;
 pub mod serve;
 pub mod shutdown;
 pub mod telemetry;

@@ -16,6 +16,13 @@ pub fn random() -> Uuid {
     Uuid::new_v4()
 }
 
+/// 32 bytes for a key.
+pub fn secret() -> [u8; 32] {
+    let mut secret = [0; 32];
+    rand::fill(&mut secret);
+    secret
+}
+
 /// A fresh id (UUIDv7, RFC 9562): unguessable enough for a name, sorted by time for an index.
 pub fn id() -> Uuid {
     Uuid::now_v7()

@@ -9,8 +9,7 @@ use std::{
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use crate::folder::write_private;
+use service::secret_file;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -48,7 +47,10 @@ impl Endpoints {
     /// # Errors
     /// When the folder can't be written to.
     pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
-        write_private(&file(folder), &(serde_json::to_string_pretty(self)? + "\n"))
+        Ok(secret_file::write(
+            &file(folder),
+            &(serde_json::to_string_pretty(self)? + "\n"),
+        )?)
     }
 
     pub fn remove(folder: &Path) {

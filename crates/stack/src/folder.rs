@@ -2,15 +2,15 @@
 
 use std::{
     fs::{self, File, TryLockError},
-    io::Write,
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, bail};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use common::{jwk::SigningKey, service_token::Service};
+use common::{jwk::SigningKey, key_ring::KeyRing, service_token::Service};
 use local_servers::secret;
+use serde_json::Value;
+use service::{minted, secret_file};
 
 use crate::Endpoints;
 
@@ -73,11 +73,16 @@ impl Folder {
     }
 }
 
+const KEYS: &str = "keys";
+const SIGNING: &str = "signing.jwk";
+
 /// Keys of a stack, made at its first start and readable by their owner alone.
 #[derive(Clone)]
 pub struct Keys {
-    /// Ed25519 private JWK.
-    pub signing: String,
+    /// The file of the keys that sign, which may be rotated while the stack runs.
+    pub signing_file: PathBuf,
+    /// Ed25519 private JWK of the one that signed at the start.
+    pub signing: Value,
     /// Of which db-core derives the keys of refresh tokens and invites.
     pub server: String,
     edge_auth: String,
@@ -89,23 +94,30 @@ impl Keys {
     /// # Errors
     /// When the files can't be read or made.
     pub fn of(folder: &Folder) -> anyhow::Result<Self> {
-        let keys = folder.path().join("keys");
+        let keys = folder.path().join(KEYS);
         fs::create_dir_all(&keys)?;
         fs::set_permissions(&keys, fs::Permissions::from_mode(0o700))?;
         let kept = |name: &str, make: &dyn Fn() -> String| -> anyhow::Result<String> {
             let file = keys.join(name);
             if !file.exists() {
-                write_private(&file, &make())?;
+                secret_file::write(&file, &make())?;
             }
             Ok(fs::read_to_string(&file)?.trim().to_owned())
         };
+        let signing = KeyRing::from_json(&kept(SIGNING, &new_signing_key)?)?;
         Ok(Self {
-            signing: kept("signing.jwk", &new_signing_key)?,
+            signing_file: keys.join(SIGNING),
+            signing: serde_json::from_str(&signing.signing(minted::now()).to_jwk())?,
             server: kept("server.key", &secret)?,
             edge_auth: kept("edge-auth.key", &secret)?,
             api_functions: kept("api-functions.key", &secret)?,
             ws_core: kept("ws-core.key", &secret)?,
         })
+    }
+
+    /// In the folder of a stack that was started once.
+    pub fn file_of_signing(data: &Path) -> PathBuf {
+        data.join(KEYS).join(SIGNING)
     }
 
     pub fn of_service(&self, service: Service) -> &str {
@@ -124,23 +136,5 @@ impl Keys {
 }
 
 fn new_signing_key() -> String {
-    let bytes = URL_SAFE_NO_PAD.decode(secret()).unwrap_or_default();
-    let seed: [u8; 32] = bytes
-        .try_into()
-        .unwrap_or_else(|_| unreachable!("a secret is 32 bytes"));
-    SigningKey::from_seed(seed).to_jwk()
-}
-
-/// Writes a file that only its owner reads, whole or not at all.
-///
-/// # Errors
-/// When the folder can't be written to.
-pub fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {
-    let beside = path.with_extension("new");
-    let _ = fs::remove_file(&beside);
-    let mut file = File::options().write(true).create_new(true).mode(0o600).open(&beside)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    Ok(())
+    SigningKey::from_seed(minted::secret()).to_jwk()
 }

@@ -5,9 +5,15 @@ mod down;
 mod servers;
 mod up;
 
-use std::{io, path::PathBuf, process::ExitCode};
+use std::{
+    io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::{Parser, Subcommand, ValueEnum};
+use stack::Keys;
 
 #[derive(Parser)]
 #[command(about = "A development stack: every service, with a Postgres of its own")]
@@ -23,6 +29,15 @@ enum Command {
     /// Stop what `up` started on a folder
     Down {
         /// The folder of the stack
+        #[arg(long, default_value = ".dev/data")]
+        data: PathBuf,
+    },
+    /// Add a key that signs access tokens, and drop those whose tokens are all dead
+    RotateKeys {
+        /// Seconds until it signs; all verifiers should know it by then
+        #[arg(long, default_value_t = edge_auth::LEAD.as_secs())]
+        after: u64,
+        /// The folder of the stack, which may run
         #[arg(long, default_value = ".dev/data")]
         data: PathBuf,
     },
@@ -89,6 +104,7 @@ fn main() -> ExitCode {
         Command::Up(arguments) if arguments.detach => up::detached(&arguments),
         Command::Up(arguments) => up::run(arguments),
         Command::Down { data } => down::run(&data),
+        Command::RotateKeys { after, data } => rotate_keys(&data, after),
         Command::Admin {
             username,
             reset_password,
@@ -105,6 +121,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn rotate_keys(data: &Path, after: u64) -> anyhow::Result<()> {
+    let kid = edge_auth::rotate(&Keys::file_of_signing(data), Duration::from_secs(after))?;
+    println!("{kid} signs in {after} seconds");
+    Ok(())
 }
 
 fn is_port_taken(error: &anyhow::Error) -> bool {

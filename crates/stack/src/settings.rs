@@ -68,7 +68,7 @@ impl Settings {
             ("CHAT_REGISTRATION", self.registration.clone()),
             ("CHAT_SERVER_KEY", keys.server.clone()),
             ("CHAT_SERVICE_KEYS", keys.services()),
-            ("CHAT_SIGNING_KEY", keys.signing.clone()),
+            ("CHAT_SIGNING_KEY_FILE", keys.signing_file.display().to_string()),
             ("CHAT_API_ORIGINS", origin(at.api)),
             ("CHAT_WS_ORIGINS", origins(&at.gateways)),
             ("CHAT_SENDS_PER_SECOND", self.sends_per_second.to_string()),

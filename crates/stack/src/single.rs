@@ -5,9 +5,12 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
 use anyhow::Context;
 use bus::{Bus, MemoryBus, RedisBus};
-use common::service_token::{Service, ServiceKey};
+use common::{
+    key_list::KeyList,
+    service_token::{Service, ServiceKey},
+};
 use db_api::DbApi;
-use service::{CancellationToken, Env, Listeners, Metrics, Verifier, config, serve::bind};
+use service::{CancellationToken, Env, Listeners, Metrics, Verifier, serve::bind};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -79,7 +82,10 @@ impl Single {
             .context("db-core did not start")?;
         let direct: Arc<dyn DbApi> = core.clone();
 
-        let api_key = ServiceKey::new(config::key(keys.of_service(Service::ApiFunctions)).map_err(anyhow::Error::msg)?);
+        let api_key: KeyList = keys
+            .of_service(Service::ApiFunctions)
+            .parse()
+            .map_err(anyhow::Error::msg)?;
         let edge = edge_auth::Config::read(Env::new(environment("edge-auth", Service::EdgeAuth)))?;
         let verifier = Verifier::start(edge.issuer.clone(), format!("{}/.well-known/jwks.json", origin(at.web)));
         let mut tasks = JoinSet::new();
@@ -95,7 +101,7 @@ impl Single {
         let api_common = common(&environment("api-functions", Service::ApiFunctions));
         tasks.spawn(api_functions::serve(
             api_common,
-            api_key,
+            ServiceKey::new(api_key),
             direct.clone(),
             verifier.clone(),
             api.listeners,
@@ -128,7 +134,7 @@ impl Single {
             metrics,
             pids: BTreeMap::from([("stack".to_owned(), vec![std::process::id()])]),
             logs: folder.logs(),
-            signing_key: serde_json::from_str(&keys.signing)?,
+            signing_key: keys.signing.clone(),
         };
         Ok(Self { endpoints, tasks, stop })
     }

@@ -126,7 +126,7 @@ impl Split {
             metrics: metrics.collect(),
             pids: BTreeMap::new(),
             logs: folder.logs(),
-            signing_key: serde_json::from_str(&keys.signing)?,
+            signing_key: keys.signing.clone(),
         };
         Ok(Self { endpoints, places })
     }
@@ -208,7 +208,7 @@ fn belongs(program: &str, variable: &str) -> bool {
         "CHAT_POSTGRES_URL" | "CHAT_SERVER_KEY" | "CHAT_SERVICE_KEYS" | "CHAT_REGISTRATION" | "CHAT_DOORS" => {
             program == "db-core"
         }
-        "CHAT_SIGNING_KEY" => program == "edge-auth",
+        "CHAT_SIGNING_KEY_FILE" => program == "edge-auth",
         "CHAT_REDIS_URL" => matches!(program, "db-core" | "ws-core"),
         "CHAT_SERVICE_KEY" | "CHAT_DB_CORE_URLS" => program != "db-core",
         _ => true,

@@ -1,5 +1,5 @@
 // What this page asks for beyond what the client does by itself.
-import { ChatClient, type Member, type Page, type Room, type User } from "chat-client";
+import { ChatClient, type Member, type OwnSession, type Page, type Room, type User } from "chat-client";
 
 export class Chat extends ChatClient {
   async createRoom(name: string, visibility: "public" | "private"): Promise<string> {
@@ -29,6 +29,20 @@ export class Chat extends ChatClient {
 
   async addMember(roomId: string, userId: string): Promise<void> {
     await this.ask(`/api/rooms/${roomId}/members`, "POST", { userId });
+  }
+
+  /** Mine, the last used first. */
+  async sessions(): Promise<OwnSession[]> {
+    return (await this.ask<Page<OwnSession>>("/auth/sessions")).items;
+  }
+
+  async endSession(sid: string): Promise<void> {
+    await this.ask(`/auth/sessions/${sid}`, "DELETE");
+  }
+
+  /** Ends my other sessions too. */
+  async changePassword(currentPassword: string, newPassword: string): Promise<void> {
+    await this.ask("/auth/password", "POST", { currentPassword, newPassword });
   }
 }
 

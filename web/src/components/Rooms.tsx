@@ -2,6 +2,7 @@ import { words, type Room, type State } from "chat-client";
 import { useState, type FormEvent } from "react";
 import { title, type Chat } from "../chat/chat";
 import { go } from "../chat/place";
+import { Account } from "./Account";
 import { Dot } from "./Dot";
 
 interface Props {
@@ -51,6 +52,7 @@ export function Rooms({ chat, state, chosen }: Props) {
           Log out
         </button>
       </header>
+      <Account chat={chat} />
       <ul>
         {state.rooms.map((room) => (
           <li key={room.id}>

@@ -8,6 +8,7 @@ export type Room = Schemas["Room"];
 export type User = Schemas["User"];
 export type Member = Schemas["Member"];
 export type Session = Schemas["Session"];
+export type OwnSession = Schemas["OwnSession"];
 export type EventPage = Schemas["EventPage"];
 export type Credentials = Schemas["RegisterBody"] & Schemas["LoginBody"];
 
@@ -85,8 +86,9 @@ function detail(problem: Partial<Schemas["Problem"]>): string | undefined {
   return `${name.charAt(0).toUpperCase()}${name.slice(1)} ${wrong.detail}.`;
 }
 
+/** Whether a session is over, or its access token was refused; a wrong password says nothing about either. */
 export function isOver(error: unknown): boolean {
-  return error instanceof Problem && error.status === 401;
+  return error instanceof Problem && error.status === 401 && error.code !== "invalid-credentials";
 }
 
 /** What went wrong, for people. */
