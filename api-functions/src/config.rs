@@ -60,12 +60,11 @@ pub async fn serve(
     let told = receiver(admission.clone(), Service::ApiFunctions, service_key);
     let public = door.keep(router(Api::new(db, verifier.clone(), admission.clone(), &metrics)));
     let ready = ready(move || {
-        let missing = match (verifier.is_ready(), admission.is_ready()) {
-            (false, _) => Some("there are no keys to verify tokens with"),
-            (_, false) => Some("it is not known which sessions were ended"),
-            _ => None,
+        let readiness = match verifier.is_ready() {
+            true => Ok(admission.missing()),
+            false => Err("there are no keys to verify tokens with".to_owned()),
         };
-        async move { missing.map_or(Ok(()), |missing| Err(missing.to_owned())) }
+        async move { readiness }
     });
     tokio::join!(
         service::serve(listeners.public, told.merge(public), stop.clone()),

@@ -105,12 +105,15 @@ impl KeyRing {
         successor.is_some_and(|held| Timestamp::from_seconds(held.from).plus(token) < now)
     }
 
-    /// With a key that signs from a time on. What is dead by now is let go of, and so is what would have signed later.
+    /// With a key that signs from a time on. What is dead by now is let go of, and what would have signed later; not what
+    /// may sign already, by another's clock.
     pub fn with(&self, key: SigningKey, from: Timestamp, now: Timestamp) -> Self {
+        let begun = now.plus(limits::CLOCK_SKEW).seconds();
         let living = self.keys.iter().enumerate();
-        let living = living.filter(|(at, held)| !self.is_dead(*at, now) && held.from < from.seconds());
+        let living =
+            living.filter(|(at, held)| !self.is_dead(*at, now) && (held.from < from.seconds() || held.from <= begun));
         let mut keys: Vec<Held> = living.map(|(_, held)| held.clone()).collect();
-        let from = from.seconds();
+        let from = keys.iter().map(|held| held.from).fold(from.seconds(), i64::max);
         keys.push(Held { key, from });
         Self { keys }
     }
@@ -161,6 +164,9 @@ mod tests {
         assert_eq!(ring.published(later(700)).keys.len(), 2);
         let ring = ring.with(key(4), later(9_000), later(8_000));
         assert_eq!(ring.keys.len(), 2);
+        let at_once = KeyRing::of(key(1)).with(key(2), NOW, NOW).with(key(3), NOW, NOW);
+        assert_eq!(at_once.signing(NOW).public().kid, key(3).public().kid);
+        assert_eq!(at_once.published(NOW).keys.len(), 3, "the second may have signed");
     }
 
     #[test]

@@ -91,8 +91,10 @@ pub const REVOCATION_LIST_AGE: Duration = Duration::from_secs(30);
 pub const REVOCATIONS_KEPT: Duration = Duration::from_secs(ACCESS_TOKEN_LIFE.as_secs() + 60);
 /// Doors that ask at once, or soon after each other, share a look into the database.
 pub const REVOCATIONS_SHARED: Duration = Duration::from_millis(200);
-/// Bytes of a list that a door takes, and how long it may take to arrive.
+/// Bytes of a list that a door takes.
 pub const REVOCATION_LIST_BYTES: usize = 16 * 1024 * 1024;
+/// Sessions that a gateway asks about at once.
+pub const SESSIONS_ASKED_AT_ONCE: usize = 32;
 /// Sessions that a door remembers to have asked about.
 pub const SESSIONS_ASKED: usize = 10_000;
 /// Sessions of one account that are told, the newest.

@@ -7,10 +7,12 @@ use sha2::{Digest, Sha256};
 
 use crate::{SessionId, Timestamp, limits, octets};
 
+/// Where a door takes lists from db-core.
+pub const PATH: &str = "/internal/revocations";
 /// Written ahead of each list.
 const VERSION: u8 = 1;
-/// Version, bytes of a hash, [`RevocationList::as_of`].
-const HEAD: usize = 1 + 1 + 8;
+/// Version, bytes of a hash, timeline, [`RevocationList::as_of`].
+const HEAD: usize = 1 + 1 + 8 + 8;
 /// Bytes of a hash, at least: they do for 16,000 sessions.
 const NARROWEST: usize = 3;
 /// Of one session in so many, at most, a list says by chance what it does not mean.
@@ -19,6 +21,8 @@ const CHANCE: u64 = 1_000;
 /// Sessions that were ended, by the starts of their hashes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RevocationList {
+    /// Of the database that said it: each failover begins a higher one.
+    timeline: i64,
     as_of: Timestamp,
     /// Bytes of a hash, 3 to 8.
     width: usize,
@@ -42,12 +46,27 @@ fn hash(session: SessionId, width: usize) -> u64 {
 
 impl RevocationList {
     /// What holds of every session that was ended before `as_of`.
-    pub fn new(as_of: Timestamp, sessions: &[SessionId]) -> Self {
+    pub fn new(timeline: i64, as_of: Timestamp, sessions: &[SessionId]) -> Self {
         let enough = |width: &usize| sessions.len() as u64 * CHANCE <= 1 << (8 * width);
         let width = (NARROWEST..8).find(enough).unwrap_or(8);
         let mut hashes: Vec<u64> = sessions.iter().map(|session| hash(*session, width)).collect();
         hashes.sort_unstable();
-        Self { as_of, width, hashes }
+        Self {
+            timeline,
+            as_of,
+            width,
+            hashes,
+        }
+    }
+
+    /// Which leader's word it is: one of an earlier timeline knows less, whatever its clock says.
+    pub fn timeline(&self) -> i64 {
+        self.timeline
+    }
+
+    /// Whether it says more than another.
+    pub fn is_later_than(&self, other: &Self) -> bool {
+        (self.timeline, self.as_of) > (other.timeline, other.as_of)
     }
 
     /// All that was ended before is in the list.
@@ -75,6 +94,7 @@ impl RevocationList {
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(HEAD + self.hashes.len() * self.width);
         bytes.extend([VERSION, self.width as u8]);
+        bytes.extend(self.timeline.to_be_bytes());
         bytes.extend(self.as_of.0.to_be_bytes());
         for hash in &self.hashes {
             bytes.extend(&hash.to_be_bytes()[8 - self.width..]);
@@ -96,7 +116,8 @@ impl RevocationList {
             return Err(BadList);
         }
         Ok(Self {
-            as_of: Timestamp(number(&head[2..]) as i64),
+            timeline: number(&head[2..10]) as i64,
+            as_of: Timestamp(number(&head[10..]) as i64),
             width,
             hashes,
         })
@@ -131,7 +152,7 @@ mod tests {
     #[test]
     fn ten_thousand_fit_32_kib_and_one_other_in_a_thousand_is_named_at_most() {
         let ended = sessions(0, 10_000);
-        let list = RevocationList::new(NOW, &ended);
+        let list = RevocationList::new(1, NOW, &ended);
         assert!(list.encode().len() <= 32 * 1024, "{}", list.encode().len());
         assert!(ended.iter().all(|session| list.entries_like(*session) > 0));
         let others = sessions(1 << 64, 100_000);
@@ -142,7 +163,7 @@ mod tests {
     #[test]
     fn it_grows_rather_than_forgets() {
         let ended = sessions(0, 40_000);
-        let list = RevocationList::new(NOW, &ended);
+        let list = RevocationList::new(1, NOW, &ended);
         assert_eq!(list.encode().len(), HEAD + 4 * 40_000);
         assert!(ended.iter().all(|session| list.entries_like(*session) > 0));
     }
@@ -150,25 +171,25 @@ mod tests {
     #[test]
     fn two_of_one_hash_are_two_entries() {
         let [one] = sessions(7, 1)[..] else { unreachable!() };
-        assert_eq!(RevocationList::new(NOW, &[one, one]).entries_like(one), 2);
-        assert_eq!(RevocationList::new(NOW, &[]).entries_like(one), 0);
+        assert_eq!(RevocationList::new(1, NOW, &[one, one]).entries_like(one), 2);
+        assert_eq!(RevocationList::new(1, NOW, &[]).entries_like(one), 0);
     }
 
     #[test]
     fn it_survives_the_wire_and_noise_is_no_list() {
         for many in [0, 3, 20_000] {
-            let list = RevocationList::new(NOW, &sessions(1, many));
+            let list = RevocationList::new(1, NOW, &sessions(1, many));
             assert_eq!(RevocationList::decode(&list.encode()), Ok(list.clone()));
             let json = serde_json::to_string(&list).unwrap();
             assert_eq!(serde_json::from_str::<RevocationList>(&json).unwrap(), list);
         }
-        let mut bytes = RevocationList::new(NOW, &sessions(1, 3)).encode();
+        let mut bytes = RevocationList::new(1, NOW, &sessions(1, 3)).encode();
         assert_eq!(RevocationList::decode(&bytes[..bytes.len() - 1]), Err(BadList));
         assert_eq!(RevocationList::decode(&bytes[..5]), Err(BadList));
         bytes[HEAD] = 255;
         assert_eq!(RevocationList::decode(&bytes), Err(BadList), "out of order");
         for (at, bad) in [(0, 2), (1, 2), (1, 9)] {
-            let mut bytes = RevocationList::new(NOW, &[]).encode();
+            let mut bytes = RevocationList::new(1, NOW, &[]).encode();
             bytes[at] = bad;
             assert_eq!(RevocationList::decode(&bytes), Err(BadList));
         }
@@ -176,7 +197,7 @@ mod tests {
 
     #[test]
     fn age_counts_from_when_it_was_true() {
-        let list = RevocationList::new(NOW, &[]);
+        let list = RevocationList::new(1, NOW, &[]);
         assert!(!list.is_too_old(NOW.plus(limits::REVOCATION_LIST_AGE)));
         assert!(list.is_too_old(NOW.plus(limits::REVOCATION_LIST_AGE + std::time::Duration::from_millis(1))));
     }

@@ -26,11 +26,12 @@ struct AccountRow {
     #[sqlx(flatten)]
     user: UserRow,
     password_hash: String,
+    password_version: i64,
 }
 
 const COMMON: &str = "is one of the commonest passwords";
 /// What is asked of a password's account before it counts.
-const ACCOUNT: &str = "select id, username, display_name, password_hash from users";
+const ACCOUNT: &str = "select id, username, display_name, password_hash, password_version from users";
 
 /// The circumstances of the database's part of a call that may wait long for its turn to hash: a database that is away
 /// is told as fast as anywhere.
@@ -111,8 +112,9 @@ impl Core {
             self.failures.count(&name, request.client_address.as_deref());
             return Err(Refusal::InvalidCredentials);
         }
-        let AccountRow { user, password_hash } = account.ok_or(Refusal::InvalidCredentials)?;
-        let renewed = match is_outdated(&password_hash) {
+        let account = account.ok_or(Refusal::InvalidCredentials)?;
+        let (user, version) = (account.user, account.password_version);
+        let renewed = match is_outdated(&account.password_hash) {
             true => Some(self.passwords.hash(password).await?),
             false => None,
         };
@@ -126,9 +128,9 @@ impl Core {
             .store
             .write(&hurried(&call), move |pool| async move {
                 let mut tx = pool.begin().await.map_err(refuse)?;
-                let role = judge(&mut tx, user_id, &password_hash).await?;
+                let role = judge(&mut tx, user_id, version).await?;
                 if let Some(hash) = renewed {
-                    set_password(&mut tx, user_id, &hash).await?;
+                    set_password(&mut tx, user_id, &hash, version).await?;
                 }
                 open_session(&mut tx, user_id, session, device, &stored).await?;
                 tx.commit().await.map_err(refuse)?;
@@ -156,14 +158,12 @@ impl Core {
             .store
             .read(&hurried(&call), async { account.await.map_err(refuse) })
             .await?;
-        let AccountRow {
-            user: row,
-            password_hash,
-        } = account.ok_or(Refusal::Unauthenticated)?;
-        let (name, address) = (row.username, request.client_address.as_deref());
+        let account = account.ok_or(Refusal::Unauthenticated)?;
+        let (name, version) = (account.user.username, account.password_version);
+        let address = request.client_address.as_deref();
         self.failures.check(&name, address)?;
         let current = typed(request.current_password);
-        if !self.passwords.verify(current, Some(password_hash.clone())).await? {
+        if !self.passwords.verify(current, Some(account.password_hash)).await? {
             self.failures.count(&name, address);
             return Err(Refusal::InvalidCredentials);
         }
@@ -175,8 +175,8 @@ impl Core {
             .store
             .write(&hurried(&call), move |pool| async move {
                 let mut tx = pool.begin().await.map_err(refuse)?;
-                judge(&mut tx, user, &password_hash).await?;
-                set_password(&mut tx, user, &hash).await?;
+                judge(&mut tx, user, version).await?;
+                set_password(&mut tx, user, &hash, version + 1).await?;
                 let ended = end_sessions(&mut tx, user, Some(session)).await?;
                 tx.commit().await.map_err(refuse)?;
                 Ok(ended)
@@ -193,12 +193,12 @@ fn typed(password: String) -> String {
     Password::parse(password).map(Password::into_string).unwrap_or_default()
 }
 
-/// Under the account's lock: it still has the password whose hash was found right, and may be used. Its role.
-async fn judge(tx: &mut Transaction<'_, Postgres>, user: UserId, hash: &str) -> Result<AccountRole, Refusal> {
-    let account = "select role, disabled from users where id = $1 and password_hash = $2 for no key update";
+/// Under the account's lock: it still has the password that was found right, and may be used. Its role.
+async fn judge(tx: &mut Transaction<'_, Postgres>, user: UserId, version: i64) -> Result<AccountRole, Refusal> {
+    let account = "select role, disabled from users where id = $1 and password_version = $2 for no key update";
     let account: Option<(String, bool)> = sqlx::query_as(account)
         .bind(user.0)
-        .bind(hash)
+        .bind(version)
         .fetch_optional(&mut **tx)
         .await
         .map_err(refuse)?;
@@ -209,10 +209,17 @@ async fn judge(tx: &mut Transaction<'_, Postgres>, user: UserId, hash: &str) -> 
     }
 }
 
-pub async fn set_password(tx: &mut Transaction<'_, Postgres>, user: UserId, hash: &str) -> Result<(), Refusal> {
-    sqlx::query("update users set password_hash = $2 where id = $1")
+/// Under the account's lock. A password that is another one has the next version.
+pub async fn set_password(
+    tx: &mut Transaction<'_, Postgres>,
+    user: UserId,
+    hash: &str,
+    version: i64,
+) -> Result<(), Refusal> {
+    sqlx::query("update users set password_hash = $2, password_version = $3 where id = $1")
         .bind(user.0)
         .bind(hash)
+        .bind(version)
         .execute(&mut **tx)
         .await
         .map_err(refuse)?;

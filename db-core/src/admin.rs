@@ -66,6 +66,9 @@ impl Core {
         let limit = page_limit(request.paging.limit)?;
         let after: Option<Username> = place(request.paging.cursor.as_deref())?;
         let start = like_start(&request.query.unwrap_or_default().to_lowercase());
+        if start.contains('\0') {
+            return Err(Refusal::invalid("?query", "must not contain U+0000"));
+        }
         let pool = self.store.pool();
         let query = format!(
             "{ACCOUNT} where username like $1 and ($2::text is null or username > $2) order by username limit $3"
@@ -100,7 +103,7 @@ impl Core {
                     return Err(Refusal::conflict("Somebody has to stay an admin."));
                 }
                 let mut ended = Vec::new();
-                if (role, disabled) != (before.role, before.disabled) {
+                if request.role.is_some() || request.disabled.is_some() {
                     change(&mut tx, user, role, disabled).await?;
                     ended = end_sessions(&mut tx, user, None).await?;
                 }

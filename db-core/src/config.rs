@@ -45,6 +45,14 @@ impl Config {
             service_keys: env.parsed_with("CHAT_SERVICE_KEYS", parse_keys).unwrap_or_default(),
             doors: env.list("CHAT_DOORS"),
         };
+        for door in &config.doors {
+            if !config.service_keys.contains_key(&door.service) {
+                env.fault(
+                    "CHAT_DOORS",
+                    format!("`{}` has no key in CHAT_SERVICE_KEYS", door.service.as_str()),
+                );
+            }
+        }
         env.finish()?;
         Ok(config)
     }
@@ -106,7 +114,7 @@ pub async fn serve(
                 .do_health(db_api::Call::anonymous().within(common::limits::HEALTH_DEADLINE))
                 .await;
             match health {
-                Ok(health) if health.database => Ok(()),
+                Ok(health) if health.database => Ok(None),
                 _ => Err("the database does not answer".to_owned()),
             }
         }

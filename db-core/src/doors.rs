@@ -6,6 +6,7 @@ use ::http::{Request, header};
 use bytes::Bytes;
 use common::{
     limits,
+    revocation::PATH,
     service_token::{Service, ServiceKey},
 };
 use db_api::Call;
@@ -22,18 +23,21 @@ use crate::{Core, http::ServiceKeys};
 /// A service, and the origin where one of its processes or regions takes lists.
 #[derive(Debug, Clone)]
 pub struct Door {
-    service: Service,
+    pub service: Service,
     origin: String,
 }
 
 impl FromStr for Door {
     type Err = String;
 
-    /// Reads `edge-auth=https://chat.example`.
+    /// Reads `edge-auth=http://10.0.0.7:8080`.
     fn from_str(text: &str) -> Result<Self, String> {
         let (name, origin) = text.split_once('=').ok_or("must be SERVICE=ORIGIN")?;
         let service = Service::parse(name).ok_or_else(|| format!("`{name}` is no service"))?;
         let origin = origin.trim_end_matches('/').to_owned();
+        if !origin.starts_with("http://") {
+            return Err(format!("`{origin}` is no origin of a private network, `http://…`"));
+        }
         origin.parse::<::http::Uri>().map_err(|error| error.to_string())?;
         Ok(Self { service, origin })
     }
@@ -41,19 +45,12 @@ impl FromStr for Door {
 
 /// Bytes of a door's answer that are read.
 const ANSWER_BYTES: usize = 4 * 1024;
-const PATH: &str = "/internal/revocations";
 
 /// Tells every door once a second, changed or not, until `stop`.
 pub async fn tell(core: Arc<Core>, doors: Vec<Door>, keys: ServiceKeys, stop: CancellationToken) {
     let client = client();
     let telling = doors.into_iter().filter_map(|door| {
         let key = keys.get(&door.service).cloned();
-        if key.is_none() {
-            tracing::error!(
-                door = door.origin,
-                "there is no service key for the door: it is told nothing"
-            );
-        }
         let (core, client) = (core.clone(), client.clone());
         Some(tokio::spawn(
             stop.clone()

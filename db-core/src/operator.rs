@@ -26,7 +26,7 @@ pub enum OperatorError {
 /// [`OperatorError`].
 pub async fn make_admin(store: &Store, username: &str) -> Result<(), OperatorError> {
     let mut tx = store.pool().begin().await?;
-    let user = named(&mut tx, username).await?;
+    let (user, _) = named(&mut tx, username).await?;
     sqlx::query("update users set role = 'admin' where id = $1")
         .bind(user.0)
         .execute(&mut *tx)
@@ -46,21 +46,23 @@ pub async fn reset_password(store: &Store, username: &str) -> Result<String, Ope
     let password = URL_SAFE_NO_PAD.encode(random);
     let hash = Passwords::new()?.hash(password.clone()).await?;
     let mut tx = store.pool().begin().await?;
-    let user = named(&mut tx, username).await?;
-    set_password(&mut tx, user, &hash).await?;
+    let (user, version) = named(&mut tx, username).await?;
+    set_password(&mut tx, user, &hash, version + 1).await?;
     let ended = end_sessions(&mut tx, user, None).await?;
     tx.commit().await?;
     tracing::info!(user_id = %user, sessions_ended = ended.len(), "audit: an operator gave an account a new password");
     Ok(password)
 }
 
-/// The account of that name, under its lock.
-async fn named(tx: &mut Transaction<'_, Postgres>, username: &str) -> Result<UserId, OperatorError> {
+/// The account of that name, under its lock, and the version of its password.
+async fn named(tx: &mut Transaction<'_, Postgres>, username: &str) -> Result<(UserId, i64), OperatorError> {
     let unknown = || OperatorError::Unknown(username.to_owned());
     let name = Username::parse(username).map_err(|_| unknown())?;
-    let id: Option<Uuid> = sqlx::query_scalar("select id from users where username = $1 for no key update")
+    let named = "select id, password_version from users where username = $1 for no key update";
+    let found: Option<(Uuid, i64)> = sqlx::query_as(named)
         .bind(name.as_str())
         .fetch_optional(&mut **tx)
         .await?;
-    id.map(UserId).ok_or_else(unknown)
+    let (id, version) = found.ok_or_else(unknown)?;
+    Ok((UserId(id), version))
 }

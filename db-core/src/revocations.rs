@@ -5,10 +5,14 @@ use db_api::{
     Call, Refusal,
     types::{NamedSession, Revoked},
 };
+use sqlx::AssertSqlSafe;
 use tokio::{sync::Mutex, time::Instant};
 use uuid::Uuid;
 
-use crate::{Core, store::refuse};
+use crate::{
+    Core,
+    store::{TIMELINE, refuse},
+};
 
 /// The list as it was read last, for all who ask about then.
 #[derive(Default)]
@@ -34,36 +38,38 @@ impl Core {
 
     async fn read_revocations(&self) -> Result<RevocationList, Refusal> {
         // One clock for all db-core. What was acknowledged before the statement began is in its snapshot.
-        let list = "select to_ms(statement_timestamp()), pg_is_in_recovery(), \
-                    array(select id from sessions where revoked_at > now() - make_interval(secs => $1))";
-        let (as_of, is_replica, ended): (i64, bool, Vec<Uuid>) = sqlx::query_as(list)
+        let list = format!(
+            "select {TIMELINE}, to_ms(statement_timestamp()), \
+             array(select id from sessions where revoked_at > now() - make_interval(secs => $1))"
+        );
+        let (timeline, as_of, ended): (Option<String>, i64, Vec<Uuid>) = sqlx::query_as(AssertSqlSafe(list))
             .bind(limits::REVOCATIONS_KEPT.as_secs_f64())
-            .fetch_one(&self.store.pool())
+            .fetch_one(&self.store.watch())
             .await
             .map_err(refuse)?;
-        if is_replica {
-            return Err(Refusal::unavailable(
-                "nobody leads who could say which sessions were ended",
-            ));
-        }
+        let timeline = leads(timeline)?;
         let ended: Vec<SessionId> = ended.into_iter().map(SessionId).collect();
-        Ok(RevocationList::new(Timestamp(as_of), &ended))
+        Ok(RevocationList::new(timeline, Timestamp(as_of), &ended))
     }
 
     pub(crate) async fn do_is_revoked(&self, call: Call, request: NamedSession) -> Result<Revoked, Refusal> {
-        let pool = self.store.pool();
-        let asked = "select pg_is_in_recovery(), exists(select from sessions \
-                     where user_id = $1 and id = $2 and revoked_at is not null)";
-        let asked = sqlx::query_as::<_, (bool, bool)>(asked)
+        let watch = self.store.watch();
+        let asked = format!(
+            "select {TIMELINE}, exists(select from sessions \
+             where user_id = $1 and id = $2 and revoked_at is not null)"
+        );
+        let asked = sqlx::query_as::<_, (Option<String>, bool)>(AssertSqlSafe(asked))
             .bind(request.user_id.0)
             .bind(request.session_id.0)
-            .fetch_one(&pool);
-        let (is_replica, revoked) = self.store.read(&call, async { asked.await.map_err(refuse) }).await?;
-        if is_replica {
-            return Err(Refusal::unavailable(
-                "nobody leads who could say whether the session was ended",
-            ));
-        }
-        Ok(Revoked { revoked })
+            .fetch_one(&watch);
+        let (timeline, revoked) = self.store.read(&call, async { asked.await.map_err(refuse) }).await?;
+        let timeline = leads(timeline)?;
+        Ok(Revoked { revoked, timeline })
     }
+}
+
+/// The timeline of a server that leads.
+fn leads(digits: Option<String>) -> Result<i64, Refusal> {
+    let digits = digits.ok_or_else(|| Refusal::unavailable("nobody leads who could say which sessions were ended"))?;
+    i64::from_str_radix(&digits, 16).map_err(|_| Refusal::Internal)
 }

@@ -20,6 +20,7 @@ use crate::cache::Fence;
 use leader::{Leader, Line};
 pub use lsn::Lsn;
 pub use replicas::has_reached;
+pub use servers::TIMELINE;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 

@@ -154,13 +154,11 @@ async fn a_disabled_account_is_out_and_may_come_back() {
     );
     house.update(&root, ada.user_id, Some(false), None).await.unwrap();
     let again = house.login("ada", PASSWORD).await.unwrap();
-    // Nothing changes, and nothing ends.
-    house
-        .update(&root, ada.user_id, Some(false), Some(AccountRole::User))
-        .await
-        .unwrap();
     house.update(&root, ada.user_id, None, None).await.unwrap();
     assert!(!house.is_ended(&again).await);
+    // What is said again is done again: the sessions end.
+    house.update(&root, ada.user_id, Some(false), None).await.unwrap();
+    assert!(house.is_ended(&again).await);
     let nobody = house
         .update(&root, UserId(service::minted::id()), Some(true), None)
         .await;

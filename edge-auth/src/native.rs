@@ -149,13 +149,8 @@ pub async fn serve(config: Config, db: Arc<dyn DbApi>, listeners: Listeners, sto
         .map(|file| keys::follow(edge.clone(), file));
     let public = router(&config, edge, &metrics, tunnels.clone());
     let ready = ready(move || {
-        let is_ready = admission.is_ready();
-        async move {
-            match is_ready {
-                true => Ok(()),
-                false => Err("it is not known which sessions were ended".to_owned()),
-            }
-        }
+        let missing = admission.missing();
+        async move { Ok(missing) }
     });
     let drained = async {
         stop.cancelled().await;

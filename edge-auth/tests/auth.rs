@@ -72,7 +72,7 @@ impl Fixture {
             cookies,
             source,
         );
-        edge.admission().take(RevocationList::new(NOW, &[ended_session()]));
+        edge.admission().take(RevocationList::new(1, NOW, &[ended_session()]));
         Self {
             core,
             router: auth::router(edge),

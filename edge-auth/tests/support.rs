@@ -65,7 +65,11 @@ impl Scripted {
                 })
                 .unwrap()
             }
-            "is_revoked" => serde_json::to_value(Revoked { revoked: true }).unwrap(),
+            "is_revoked" => serde_json::to_value(Revoked {
+                revoked: true,
+                timeline: 1,
+            })
+            .unwrap(),
             "logout" | "end_session" | "change_password" => serde_json::to_value(Nothing {}).unwrap(),
             other => panic!("edge-auth has no business with {other}"),
         };

@@ -92,7 +92,7 @@ pub async fn serve(
             (_, _, false) => Some("it is not known which sessions were ended"),
             _ => None,
         };
-        async move { missing.map_or(Ok(()), |missing| Err(missing.to_owned())) }
+        async move { missing.map_or(Ok(None), |missing| Err(missing.to_owned())) }
     });
     let (draining, emptied) = (gateway.clone(), CancellationToken::new());
     tokio::join!(

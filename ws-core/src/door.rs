@@ -36,7 +36,12 @@ async fn upgrade(State(gateway): State<Arc<Gateway>>, request: Request) -> Resul
     }
     let actor = gateway.admit(&token(request.headers())?).await?;
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0);
-    let connection = gateway.enter(WsId(minted::id()), actor).await?;
+    let connection = gateway.enter(WsId(minted::id()), actor.clone()).await?;
+    // Whose session ended between the look and the entry is not among those that were looked through.
+    if let Err(problem) = gateway.admission.admit(&actor).await {
+        connection.end().await;
+        return Err(Refused(problem));
+    }
     let upgraded = hyper::upgrade::on(request);
     tokio::spawn(async move {
         match upgraded.await.map(Upgraded::downcast::<Accepted>) {

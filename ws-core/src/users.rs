@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use common::{UserId, WsId, limits, token::Actor};
+use common::{SessionId, UserId, WsId, limits, token::Actor};
 use parking_lot::Mutex;
 
 use crate::outbox::Outbox;
@@ -62,11 +62,12 @@ impl Users {
             .collect()
     }
 
-    /// Every user's actor by each of their sockets.
-    pub fn actors(&self) -> Vec<Actor> {
+    /// Of each session with a socket here that fits, one of its actors.
+    pub fn actors_that(&self, fits: impl Fn(&Actor) -> bool) -> BTreeMap<SessionId, Actor> {
         let sockets = self.sockets.lock();
-        let of_users = sockets.values().flat_map(BTreeMap::values);
-        of_users.map(|(actor, _)| actor.clone()).collect()
+        let actors = sockets.values().flat_map(BTreeMap::values).map(|(actor, _)| actor);
+        let fitting = actors.filter(|actor| fits(actor));
+        fitting.map(|actor| (actor.session_id, actor.clone())).collect()
     }
 
     pub fn has(&self, user: UserId) -> bool {

@@ -12,7 +12,7 @@ use common::{Problem, SessionId, Timestamp, limits, revocation::RevocationList, 
 use db_api::{Call, DbApi, Refusal, types::NamedSession};
 use parking_lot::{Mutex, RwLock};
 
-pub use received::{PATH, receiver};
+pub use received::receiver;
 
 /// What one door knows of ended sessions. A clone shares it.
 #[derive(Clone)]
@@ -32,8 +32,10 @@ pub enum Taken {
     Changed,
     /// It names the same ones, at a later time.
     Same,
-    /// It is older than what is known, or of a time that is yet to come.
+    /// It says less than what is known.
     Passed,
+    /// It is of a time that is yet to come: one of the clocks is wrong.
+    Ahead,
 }
 
 impl Admission {
@@ -52,16 +54,25 @@ impl Admission {
         self.list().is_ok()
     }
 
+    /// What a door waits for that is told by db-core. It has to be reachable for that, and so is ready without it.
+    pub fn missing(&self) -> Option<&'static str> {
+        (!self.is_ready()).then_some("it is not known which sessions were ended")
+    }
+
     /// Holds on to a list, unless a later one is known.
     pub fn take(&self, list: RevocationList) -> Taken {
         let soon = (self.0.now)().plus(limits::CLOCK_SKEW);
+        if list.as_of() > soon {
+            return Taken::Ahead;
+        }
         let mut held = self.0.list.write();
-        let later = held.as_ref().is_none_or(|held| list.as_of() > held.as_of());
-        if !later || list.as_of() > soon {
+        let before = held.as_deref();
+        if before.is_some_and(|before| !list.is_later_than(before)) {
             return Taken::Passed;
         }
-        let same = held.as_ref().is_some_and(|held| list.same(held));
-        self.0.asked.lock().listed(&list);
+        let same = before.is_some_and(|before| list.same(before));
+        let gap = before.map(|before| list.as_of().since(before.as_of()));
+        self.0.asked.lock().listed(&list, gap.unwrap_or_default());
         *held = Some(Arc::new(list));
         if same { Taken::Same } else { Taken::Changed }
     }
@@ -78,12 +89,13 @@ impl Admission {
     /// `unauthenticated` for one that was ended; `unavailable` when that cannot be told, as the list is too old or db-core
     /// can't be asked about a session that looks like one of it.
     pub async fn admit(&self, actor: &Actor) -> Result<(), Problem> {
-        let entries = self.list()?.entries_like(actor.session_id);
-        let known = self.0.asked.lock().answer(actor.session_id, entries);
+        let list = self.list()?;
+        let entries = list.entries_like(actor.session_id);
+        let known = self.0.asked.lock().answer(actor.session_id, entries, (self.0.now)());
         let answered = match known {
             Some(answered) => answered,
             None if entries == 0 => Answered::GoesOn,
-            None => self.ask(actor, entries).await?,
+            None => self.ask(actor, &list, entries).await?,
         };
         match answered {
             Answered::GoesOn => Ok(()),
@@ -91,23 +103,45 @@ impl Admission {
         }
     }
 
-    async fn ask(&self, actor: &Actor, entries: usize) -> Result<Answered, Problem> {
+    /// Whether there is nothing against the session, without asking anybody.
+    pub fn is_clear(&self, session: SessionId) -> bool {
+        let entries = |list: Arc<RevocationList>| list.entries_like(session);
+        let known = |entries| self.0.asked.lock().answer(session, entries, (self.0.now)());
+        match self.list().map(entries) {
+            Ok(0) => known(0) != Some(Answered::Ended),
+            Ok(entries) => known(entries) == Some(Answered::GoesOn),
+            Err(_) => false,
+        }
+    }
+
+    async fn ask(&self, actor: &Actor, list: &RevocationList, entries: usize) -> Result<Answered, Problem> {
         let named = NamedSession {
             user_id: actor.user_id,
             session_id: actor.session_id,
         };
         let session = self.0.db.is_revoked(Call::anonymous(), named).await;
-        let answered = match session.map_err(|refusal| unsure(&refusal))?.value.revoked {
-            true => Answered::Ended,
-            false => Answered::GoesOn,
-        };
+        let said = session.map_err(|refusal| unsure(&refusal))?.value;
         let until = actor.expires_at.plus(limits::CLOCK_SKEW);
         let now = (self.0.now)();
-        self.0
-            .asked
-            .lock()
-            .note(actor.session_id, answered, entries, until, now);
-        Ok(answered)
+        let note = |answered| {
+            self.0
+                .asked
+                .lock()
+                .note(actor.session_id, answered, entries, until, now)
+        };
+        if said.revoked {
+            note(Answered::Ended);
+            return Ok(Answered::Ended);
+        }
+        if said.timeline < list.timeline() {
+            // A leader that was left behind does not know.
+            return Err(Problem::unavailable());
+        }
+        // Has the list changed meanwhile, its entries are not those that were asked about.
+        if self.list().is_ok_and(|held| held.same(list)) {
+            note(Answered::GoesOn);
+        }
+        Ok(Answered::GoesOn)
     }
 
     /// A session was certainly ended, as a notice of it says before any list does.

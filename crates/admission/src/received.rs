@@ -3,16 +3,14 @@
 use axum::{Router, body::Body, extract::State, routing::post};
 use common::{
     Problem, limits,
-    revocation::RevocationList,
+    revocation::{PATH, RevocationList},
     service_token::{Service, ServiceKey},
 };
 use http::{HeaderMap, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use http_contract::{Refused, headers::bearer};
 
-use crate::Admission;
-
-pub const PATH: &str = "/internal/revocations";
+use crate::{Admission, Taken};
 
 #[derive(Clone)]
 struct Receiver {
@@ -40,6 +38,10 @@ async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: Bod
         false => Problem::invalid("The list did not arrive whole."),
     })?;
     let list = RevocationList::decode(&body.to_bytes()).map_err(|bad| Problem::invalid(bad.to_string()))?;
-    receiver.admission.take(list);
-    Ok(StatusCode::NO_CONTENT)
+    match receiver.admission.take(list) {
+        Taken::Ahead => Err(Refused(Problem::conflict(
+            "The list is of a time that is yet to come here.",
+        ))),
+        Taken::Changed | Taken::Same | Taken::Passed => Ok(StatusCode::NO_CONTENT),
+    }
 }

@@ -121,6 +121,8 @@ pub struct NamedSession {
 #[serde(rename_all = "camelCase")]
 pub struct Revoked {
     pub revoked: bool,
+    /// Of the database that says it: each failover begins a higher one.
+    pub timeline: i64,
 }
 
 // --- Accounts, for admins ---

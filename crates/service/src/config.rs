@@ -37,7 +37,8 @@ impl Env {
         )
     }
 
-    fn fault(&mut self, name: &str, what: impl fmt::Display) {
+    /// Notes what is wrong with a variable.
+    pub fn fault(&mut self, name: &str, what: impl fmt::Display) {
         self.faults.push(format!("{name}: {what}"));
     }
 

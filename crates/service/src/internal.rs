@@ -8,11 +8,14 @@ use http::{StatusCode, header};
 use crate::Metrics;
 
 /// Says what is missing until the service can do its work.
-pub type Ready = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
+pub type Ready = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Readiness> + Send>> + Send + Sync>;
+
+/// Whether requests may come; and if they may, what the service still waits for.
+pub type Readiness = Result<Option<&'static str>, String>;
 
 pub fn ready<F>(check: impl Fn() -> F + Send + Sync + 'static) -> Ready
 where
-    F: Future<Output = Result<(), String>> + Send + 'static,
+    F: Future<Output = Readiness> + Send + 'static,
 {
     Arc::new(move || Box::pin(check()))
 }
@@ -34,9 +37,13 @@ async fn figures(State(metrics): State<Metrics>) -> impl IntoResponse {
     )
 }
 
+/// What is said by who waits for nothing.
+pub const READY: &str = "ready\n";
+
 async fn readiness(State(ready): State<Ready>) -> impl IntoResponse {
     match ready().await {
-        Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
+        Ok(None) => (StatusCode::OK, READY.to_owned()),
+        Ok(Some(missing)) => (StatusCode::OK, format!("ready, but {missing}\n")),
         Err(missing) => (StatusCode::SERVICE_UNAVAILABLE, format!("{missing}\n")),
     }
 }

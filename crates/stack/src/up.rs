@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use serde_json::Value;
-use service::{CancellationToken, client, shutdown, telemetry};
+use service::{CancellationToken, client, internal, shutdown, telemetry};
 use stack::{Endpoints, Folder, Settings, single::Single, split::Split};
 
 use crate::{Topology, Up, servers::Servers};
@@ -186,7 +186,7 @@ async fn missing(endpoints: &Endpoints) -> Option<String> {
         let url = metrics.replace("/metrics", "/readyz");
         let request = service::client::get(&url).ok()?;
         match client::call(&client, request, Duration::from_secs(2), 64 * 1024).await {
-            Ok(response) if response.status().is_success() => {}
+            Ok(response) if response.status().is_success() && response.body() == internal::READY => {}
             Ok(response) => return Some(format!("{name}: {}", String::from_utf8_lossy(response.body()).trim())),
             Err(error) => return Some(format!("{name}: {error}")),
         }

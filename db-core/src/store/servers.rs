@@ -50,6 +50,11 @@ fn each(url: &str) -> impl Iterator<Item = String> {
         .map(move |server| format!("{before}{server}{after}"))
 }
 
+/// The timeline that a server writes, in hexadecimal digits, and null of a replica. The name of a file begins with it:
+/// nothing else says it before the next checkpoint.
+pub const TIMELINE: &str = "case when pg_is_in_recovery() then null \
+    else substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) end";
+
 /// What a server says of itself.
 enum Role {
     /// With the timeline that it writes: each failover begins a higher one.
@@ -58,9 +63,7 @@ enum Role {
 }
 
 async fn role(connection: &mut PgConnection) -> Result<Role, sqlx::Error> {
-    // The file's name begins with the timeline, in hexadecimal digits. Nothing else says it before the next checkpoint.
-    let ask = "select case when pg_is_in_recovery() then null \
-               else substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) end";
+    let ask = sqlx::AssertSqlSafe(format!("select {TIMELINE}"));
     let timeline: Option<String> = sqlx::query_scalar(ask).fetch_one(connection).await?;
     let timeline = timeline.map(|digits| i64::from_str_radix(&digits, 16));
     Ok(match timeline {

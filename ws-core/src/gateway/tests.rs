@@ -58,9 +58,12 @@ impl OneRoom {
                 // Each is later than the one before, also while the time stands still.
                 let lists = self.lists.fetch_add(1, Relaxed) as u64;
                 let as_of = service::minted::now().plus(Duration::from_millis(lists));
-                Some(json!(RevocationList::new(as_of, &self.listed.lock())))
+                Some(json!(RevocationList::new(1, as_of, &self.listed.lock())))
             }
-            "is_revoked" => self.said.lock().map(|revoked| json!({ "revoked": revoked })),
+            "is_revoked" => self
+                .said
+                .lock()
+                .map(|revoked| json!({ "revoked": revoked, "timeline": 1 })),
             "append" => {
                 self.appends.fetch_add(1, Relaxed);
                 self.refuses

@@ -170,12 +170,12 @@ impl Model {
     /// By the wall clock, as it is by that one that doors find a list old.
     pub(super) async fn do_revocations(&self) -> RevocationList {
         let ended: Vec<SessionId> = self.locked().await.ended.keys().copied().collect();
-        RevocationList::new(service::minted::now(), &ended)
+        RevocationList::new(1, service::minted::now(), &ended)
     }
 
     pub(super) async fn do_is_revoked(&self, session: SessionId) -> Revoked {
         let revoked = self.locked().await.ended.contains_key(&session);
-        Revoked { revoked }
+        Revoked { revoked, timeline: 1 }
     }
 
     pub(super) async fn do_user(&self, call: &Call, user: UserId) -> Result<User, Refusal> {
