@@ -278,7 +278,7 @@ test("signing keys change while people are there: the next is published before, 
   // At so short notice a door may have to look for the key, which it does every ten seconds at most.
   await eventually(() => isIn(newest));
   await isIn(ada);
-  assert.equal((await socket.ask({ type: "auth", token: ada.token })).type, "authenticated");
+  assert.equal((await socket.ask({ type: "auth", accessToken: ada.token })).type, "authenticated");
   const { refreshToken } = ada;
   assert.equal(kid((await http("POST", "/auth/refresh", { body: { refreshToken } })).json.accessToken), next);
   assert.deepEqual(await published(), [before, next], "what it signed is still good");
